@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Each sets up all it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tollbridge needs Python 3.11 or later; $$($(PYTHON) --version) is at '$(PYTHON)'. Run make with PYTHON=python3.11, say."; exit 1; }
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help
+help:  ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY)  ## Create the virtual environment from the lock file
+
+.PHONY: test
+test: $(READY)  ## Run every test that this machine can run (under fifteen minutes on two cores)
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(READY)  ## Check style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(READY)  ## Put the code into its one shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(READY)  ## Write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+
+.PHONY: clean
+clean:  ## Remove what make and the tests left behind
+	rm -rf $(VENV) .tollbridge .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""What happens to a message: lifecycle, OpenMeter, NATS. Thin; they decide nothing."""

@@ -1,0 +1,1 @@
+"""How the processes are put together: settings, adapters, composition roots, local stack, command line."""

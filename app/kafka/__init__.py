@@ -1,0 +1,1 @@
+"""Kafka: the producer, the topics, and Faust's consumer made safe."""

@@ -1,0 +1,1 @@
+"""Everything that runs on a laptop: broker, NATS, OpenMeter sandbox, the four processes."""

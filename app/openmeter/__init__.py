@@ -1,0 +1,1 @@
+"""OpenMeter's ingest API."""

@@ -1,0 +1,1 @@
+"""What is remembered: seen events and subscriptions."""
