@@ -1,0 +1,419 @@
+"""Every metric, once: its kind, unit, labels, what it means and what to do about it.
+
+`Vocabulary` is only declared here; `app.metrics.registry.Metrics` builds it, so that a mistyped name fails
+the type check. docs, dashboards and alerts are tested against `vocabulary()`. The six names that dashboards
+already know carry no prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+from prometheus_client import Counter, Gauge, Histogram
+
+Process = Literal["ingress", "lifecycle", "openmeter", "nats"]
+Sink = Literal["openmeter", "nats"]
+
+PROCESSES: tuple[Process, ...] = get_args(Process)
+WORKERS: tuple[Process, ...] = ("lifecycle", "openmeter", "nats")
+SINKS: tuple[Process, ...] = ("openmeter", "nats")
+
+# What became of a webhook, as its `outcome` label says.
+WEBHOOK_OUTCOMES = (
+    "accepted",  # 200
+    "bad_signature",  # 400, as are the six that follow
+    "missing_signature",
+    "malformed_signature",
+    "stale_timestamp",
+    "future_timestamp",
+    "not_utf8",
+    "not_json",
+    "wrong_shape",
+    "unknown_endpoint",  # 404
+    "too_slow",  # 408
+    "too_large",  # 413
+    "client_gone",  # the client went away before it had sent its body
+    "overloaded",  # 503, too many in flight
+    "not_acknowledged",  # 503, Kafka did not acknowledge in time
+)
+DECISIONS = ("applied", "duplicate", "replayed", "stale", "ignored", "rejected")
+FACTS = (
+    "subscription.started",
+    "subscription.updated",
+    "subscription.ended",
+    "payment.success",
+    "payment.failed",
+)
+SENT_OUTCOMES = ("accepted", "duplicate", "rejected", "retried")
+CIRCUIT_STATES = {"closed": 0, "half_open": 1, "open": 2}
+
+# From a good day's milliseconds to the three days for which Stripe retries.
+_ROAD = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
+_ROAD_BUCKETS = (*_ROAD, 86400.0, 259200.0)
+_CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZE_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is to be known about one metric.
+
+    `known` lists the values of labels that are known beforehand; when it lists every label, all their
+    combinations begin at 0, so that rate() sees the first increment.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    action: str
+    processes: tuple[Process, ...] = PROCESSES
+    labels: tuple[str, ...] = ()
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    buckets: tuple[float, ...] = ()
+
+
+class Vocabulary:
+    """The metrics as attributes. Label values are few: `app.metrics.bounds` sees to those from outside."""
+
+    # The door
+    webhooks_received: Annotated[
+        Counter,
+        Spec(
+            "stripe_webhooks_received_total",
+            "webhooks",
+            "Webhooks answered, by endpoint, Stripe type (unknown ones are 'other') and outcome.",
+            "not_acknowledged or overloaded: look at Kafka. bad_signature: a wrong secret, or a forger.",
+            ("ingress",),
+            ("endpoint", "type", "outcome"),
+        ),
+    ]
+    webhooks_verified: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_webhooks_verified_total",
+            "webhooks",
+            "Webhooks verified, by endpoint and by the position of the secret that did it.",
+            "While a secret is rolled: when the old one's count stands still, remove it.",
+            ("ingress",),
+            ("endpoint", "secret"),
+        ),
+    ]
+    api_versions: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_stripe_api_version_events_total",
+            "events",
+            "Verified events by Stripe API version ('none' without one, 'other' beyond the first twenty).",
+            "A new version appears: read Stripe's changelog for the objects that we read.",
+            ("ingress",),
+            ("api_version",),
+        ),
+    ]
+    api_requests: Annotated[
+        Counter,
+        Spec(
+            "api_requests_total",
+            "requests",
+            "HTTP requests answered, by process, route template, method and status.",
+            "5xx other than a readiness 503: read the process's log.",
+            PROCESSES,
+            ("process", "route", "method", "status"),
+        ),
+    ]
+    ingress_seconds: Annotated[
+        Histogram,
+        Spec(
+            "tollbridge_ingress_seconds",
+            "seconds",
+            "From a webhook's headers to its answer, Kafka's acknowledgement included.",
+            "p99 above a second: look at Kafka's acknowledgement time, then at the ingress's CPU.",
+            ("ingress",),
+            ("outcome",),
+            buckets=_CALL_BUCKETS,
+        ),
+    ]
+    ingress_in_flight: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_ingress_in_flight",
+            "webhooks",
+            "Webhooks that are being worked on.",
+            "Near TOLLBRIDGE_INGRESS_MAX_IN_FLIGHT: Kafka is slow, or more replicas are needed.",
+            ("ingress",),
+        ),
+    ]
+
+    # The meaning
+    events: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_events_total",
+            "events",
+            "Events decided upon, by decision and Stripe type.",
+            "rejected rises: look into dead.letters. duplicate rises: Stripe resends; look at the ingress.",
+            ("lifecycle",),
+            ("decision", "type"),
+        ),
+    ]
+    facts: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_facts_total",
+            "facts",
+            "Business facts told to billing.events, by type; a replay counts again.",
+            "Falls to 0 while webhooks come in: the types or modes told are not those that Stripe sends.",
+            ("lifecycle",),
+            ("type",),
+            {"type": FACTS},
+        ),
+    ]
+    table_keys: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_table_keys",
+            "keys",
+            "Keys in the local part of a table, an estimate by RocksDB.",
+            "seen grows for longer than its retention: expiry does not run.",
+            ("lifecycle",),
+            ("table",),
+        ),
+    ]
+    recovery_remaining: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_recovery_remaining_records",
+            "records",
+            "Changelog records still to be read before a table is whole again.",
+            "Does not fall: the changelog cannot be read; the worker stays not ready.",
+            ("lifecycle",),
+            ("table",),
+        ),
+    ]
+    seen_expired: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_seen_expired_total",
+            "ids",
+            "Event ids forgotten because their retention was over.",
+            "0 for longer than the retention: the table grows without end.",
+            ("lifecycle",),
+        ),
+    ]
+
+    # The sinks
+    openmeter_sent: Annotated[
+        Counter,
+        Spec(
+            "openmeter_events_sent_total",
+            "events",
+            "Events sent to OpenMeter, by outcome.",
+            "rejected: look into dead.letters. retried: OpenMeter or the way to it is ill.",
+            ("openmeter",),
+            ("outcome",),
+            {"outcome": SENT_OUTCOMES},
+        ),
+    ]
+    openmeter_flush: Annotated[
+        Histogram,
+        Spec(
+            "openmeter_flush_latency_seconds",
+            "seconds",
+            "One request to OpenMeter, whatever its answer.",
+            "Rises: OpenMeter is slow; lower the concurrency or speak to its operators.",
+            ("openmeter",),
+            buckets=_CALL_BUCKETS,
+        ),
+    ]
+    nats_published: Annotated[
+        Counter,
+        Spec(
+            "nats_messages_published_total",
+            "messages",
+            "Messages published to JetStream, by outcome; duplicate means it had them already.",
+            "rejected: look into dead.letters. retried: no leader, no quorum or no space.",
+            ("nats",),
+            ("outcome",),
+            {"outcome": SENT_OUTCOMES},
+        ),
+    ]
+    nats_publish: Annotated[
+        Histogram,
+        Spec(
+            "tollbridge_nats_publish_seconds",
+            "seconds",
+            "From publishing messages to JetStream's answer.",
+            "Rises: the stream's leader or its disk is slow.",
+            ("nats",),
+            buckets=_CALL_BUCKETS,
+        ),
+    ]
+    nats_circuit: Annotated[
+        Gauge,
+        Spec(
+            "nats_circuit_state",
+            "state",
+            "The NATS sink's circuit breaker: 0 closed, 1 half-open, 2 open.",
+            "2 for minutes: NATS is away or refuses us; the backlog waits in Kafka.",
+            ("nats",),
+        ),
+    ]
+    circuit: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_circuit_state",
+            "state",
+            "A sink's circuit breaker: 0 closed, 1 half-open, 2 open.",
+            "2 for minutes: the sink is away or refuses us; the backlog waits in Kafka.",
+            SINKS,
+            ("sink",),
+        ),
+    ]
+    batch_size: Annotated[
+        Histogram,
+        Spec(
+            "tollbridge_batch_size_events",
+            "events",
+            "Events in one request to a sink.",
+            "Always 1 under load: the batch age is too short.",
+            SINKS,
+            ("sink",),
+            buckets=_SIZE_BUCKETS,
+        ),
+    ]
+    retries: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_retries_total",
+            "events",
+            "Events that a sink could not take and that are tried again.",
+            "Rises steadily: the sink is ill, though not ill enough to open the breaker.",
+            SINKS,
+            ("sink",),
+        ),
+    ]
+    stripe_to_sink: Annotated[
+        Histogram,
+        Spec(
+            "tollbridge_stripe_to_sink_seconds",
+            "seconds",
+            "From the event's `created` at Stripe (whole seconds) to a sink's acknowledgement.",
+            "Rises while receipt_to_sink does not: Stripe delivers late, look at its webhook page.",
+            SINKS,
+            ("sink",),
+            buckets=_ROAD_BUCKETS,
+        ),
+    ]
+    receipt_to_sink: Annotated[
+        Histogram,
+        Spec(
+            "tollbridge_receipt_to_sink_seconds",
+            "seconds",
+            "From a webhook's receipt by the ingress to a sink's acknowledgement.",
+            "Rises: see lag by process to find who is behind.",
+            SINKS,
+            ("sink",),
+            buckets=_ROAD_BUCKETS,
+        ),
+    ]
+
+    # The workers
+    dead_letters: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_dead_letters_total",
+            "messages",
+            "Messages put into dead.letters, by stage and reason.",
+            "Any: read them; they hold the original bytes and the reason.",
+            WORKERS,
+            ("stage", "reason"),
+        ),
+    ]
+    in_flight: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_in_flight_messages",
+            "messages",
+            "Messages taken and not yet settled.",
+            "At TOLLBRIDGE_IN_FLIGHT for long: what comes after is the bottleneck.",
+            WORKERS,
+            ("process",),
+        ),
+    ]
+    oldest_in_flight: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_oldest_in_flight_seconds",
+            "seconds",
+            "Age of the oldest message taken and not yet settled; 0 with none.",
+            "Grows without end: one message is stuck; its position is in the log.",
+            WORKERS,
+            ("process",),
+        ),
+    ]
+    lag: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_lag_messages",
+            "messages",
+            "Messages in a partition beyond the committed offset, as its owner sees it.",
+            "Grows: more replicas (up to the partitions), or the sink is the bottleneck.",
+            WORKERS,
+            ("process", "topic", "partition"),
+        ),
+    ]
+    committed: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_offsets_committed_total",
+            "messages",
+            "Messages whose offset has been committed.",
+            "Stands still while lag grows: the worker is stuck or its breaker is open.",
+            WORKERS,
+            ("process",),
+        ),
+    ]
+    rebalances: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_rebalances_total",
+            "rebalances",
+            "Times that partitions were assigned anew.",
+            "Many without deploys: workers miss heartbeats; CPU, or a session timeout too short.",
+            WORKERS,
+            ("process",),
+        ),
+    ]
+    undelivered: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_kafka_undelivered_total",
+            "records",
+            "Records that Kafka did not acknowledge in time, or that were purged with their partition.",
+            "Rises outside rebalances: Kafka is ill; nothing was acked for them.",
+            PROCESSES,
+            ("topic",),
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A metric of the vocabulary: the attribute that holds it, its Prometheus type, its Spec."""
+
+    attribute: str
+    type: type[Counter | Gauge | Histogram]
+    spec: Spec
+
+    @property
+    def kind(self) -> str:
+        """Return counter, gauge or histogram."""
+        return self.type.__name__.lower()
+
+
+def vocabulary() -> Iterator[Declared]:
+    """Yield every metric in the order in which this page declares them."""
+    for attribute, hint in get_type_hints(Vocabulary, include_extras=True).items():
+        arguments: tuple[Any, ...] = get_args(hint)
+        yield Declared(attribute, arguments[0], arguments[1])
