@@ -95,6 +95,10 @@ class DeadLetters(Protocol):
         """
         ...
 
+    def passed(self, count: int = 1) -> None:
+        """Note `count` messages that were delivered: the limit weighs the buried against them."""
+        ...
+
 
 class MeterSink(Protocol):
     """OpenMeter's ingest API."""
@@ -142,4 +146,20 @@ class Observer(Protocol):
 
     def breaker(self, state: str) -> None:
         """Note the breaker's state: closed, open, half_open."""
+        ...
+
+
+class LifecycleObserver(Protocol):
+    """What an operator can see of the lifecycle worker; app/metrics turns it into metrics."""
+
+    def decided(self, outcome: str, event_type: str, api_version: str | None) -> None:
+        """Count one event that ended as `outcome` (billing.decide.Outcome)."""
+        ...
+
+    def told(self, fact_type: str) -> None:
+        """Count one fact sent to billing.events."""
+        ...
+
+    def expired(self, count: int) -> None:
+        """Count event ids forgotten because they are old."""
         ...

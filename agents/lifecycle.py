@@ -1,0 +1,151 @@
+"""A webhook becomes a decision: recall, decide, remember, tell. Thin; `billing.decide` decides.
+
+Everything that one message causes is sent without waiting, and the message is settled when Kafka has
+acknowledged all of it, so that hundreds are on their way at once and none is committed too early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass
+
+from agents.clock import Clock
+from agents.effects import Effects
+from agents.errors import Reject, Retry, Stop
+from agents.protocols import DeadLetters, Held, LifecycleObserver, Message, Outbox, Record
+from billing.cloudevent import CONTENT_TYPE, encode
+from billing.decide import Decision, Policy, decide, lookups
+from billing.position import Position
+from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
+from tables.memory import Memory
+from tables.row import Change, Origin
+
+STAGE = "lifecycle"
+PAUSE = 0.02
+"""Seconds to wait when the outbox is full; librdkafka empties it by the thousand."""
+SWEEP_LIMIT = 4
+"""Old event ids forgotten with each message: twice what one message adds, so that they never pile up."""
+
+Acknowledged = Callable[[Change, int], None]
+"""Told the changelog offset at which a change arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The lifecycle agent's parts."""
+
+    memory: Memory
+    outbox: Outbox
+    dead_letters: DeadLetters
+    observer: LifecycleObserver
+    clock: Clock
+    policy: Policy
+    billing_topic: str
+    type_prefix: str
+    retention: int
+    """Seconds that an event id is remembered."""
+    generation: Callable[[], int]
+    acknowledged: Acknowledged
+    failed: Callable[[Stop], None]
+
+    async def run(self, messages: AsyncIterable[Held]) -> None:
+        """Work through `messages`. A `Stop` goes to `failed`, and the loop ends; nothing leaves it."""
+        burials: set[asyncio.Task[None]] = set()
+        async for held in messages:
+            effects = Effects(held, self.outbox, self.failed)
+            try:
+                await self._work(held, effects)
+            except Reject as reject:
+                burial = asyncio.create_task(self._bury(held, effects, reject))
+                burials.add(burial)
+                burial.add_done_callback(burials.discard)
+            except Stop as stop:
+                self.failed(stop)
+                return
+            else:
+                effects.finish()
+
+    async def _work(self, held: Held, effects: Effects) -> None:
+        message = held.message
+        event = _parse(message)
+        wanted = lookups(event)
+        now = int(self.clock.now())
+        known = self.memory.recall(message.partition, wanted)
+        position = Position(message.topic, message.partition, message.offset)
+        decision = decide(event, position, now, known, self.policy)
+        for change in self._changes(message, wanted.subscription, decision, now):
+            await self._send(held, effects, _changelog(change), change)
+        for record in self._records(message, event, decision):
+            await self._send(held, effects, record, None)
+        self._observe(event, decision)
+        if decision.problem is not None:
+            raise Reject(decision.problem, decision.reason)
+
+    def _changes(
+        self, message: Message, subscription: str | None, decision: Decision, now: int
+    ) -> list[Change]:
+        origin = Origin(self.generation(), message.offset)
+        changes = list(self.memory.remember(message.partition, decision.remember, origin))
+        if decision.subscription is not None and subscription is not None:
+            changes.append(self.memory.keep(message.partition, subscription, decision.subscription, origin))
+        forgotten = list(self.memory.forget(message.partition, now - self.retention, SWEEP_LIMIT))
+        if forgotten:
+            self.observer.expired(len(forgotten))
+        return changes + forgotten
+
+    def _records(self, message: Message, event: StripeEvent, decision: Decision) -> list[Record]:
+        headers = (
+            ("content-type", CONTENT_TYPE.encode()),
+            ("event-id", event.id.encode()),
+            ("received", message.headers.get("received", b"")),
+            ("stripe-created", str(event.created).encode()),
+            *((name, message.headers[name]) for name in ("traceparent",) if name in message.headers),
+        )
+        return [
+            Record(self.billing_topic, message.key, encode(fact, type_prefix=self.type_prefix), headers)
+            for fact in decision.facts
+        ]
+
+    async def _send(self, held: Held, effects: Effects, record: Record, change: Change | None) -> None:
+        then = None if change is None else lambda report: self.acknowledged(change, report.offset)
+        while not held.abandoned:
+            try:
+                effects.send(record, then)
+            except Retry:
+                await self.clock.sleep(PAUSE)
+            else:
+                return
+
+    async def _bury(self, held: Held, effects: Effects, reject: Reject) -> None:
+        attempts = 0
+        while not held.abandoned:
+            attempts += 1
+            try:
+                await self.dead_letters.bury(
+                    held.message, stage=STAGE, reason=reject.reason, detail=reject.detail, attempts=attempts
+                )
+            except Retry:
+                await self.clock.sleep(PAUSE)
+            except Stop as stop:
+                self.failed(stop)
+                return
+            else:
+                effects.finish()
+                return
+
+    def _observe(self, event: StripeEvent, decision: Decision) -> None:
+        self.observer.decided(decision.outcome.value, event.type, event.api_version)
+        for fact in decision.facts:
+            self.observer.told(fact.type)
+
+
+def _parse(message: Message) -> StripeEvent:
+    try:
+        return parse_event(message.value)
+    except MalformedEvent as fault:
+        raise Reject("malformed_event", str(fault)) from fault
+
+
+def _changelog(change: Change) -> Record:
+    return Record(change.topic, change.key, change.value, (), change.partition)
