@@ -1,0 +1,113 @@
+"""What an event means, given what is known: its facts, and what to remember. Pure, and never raises.
+
+The decision is replay-stable: for every state that already holds an event's effect, and any later ones',
+deciding the event again at the same position gives facts with the same ids. That is why `started_by` and
+`ended_by` name the event that made a fact, and why an invoice's fact is remembered, under its own key, with
+the position of the event that told it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from billing.decide_checkout import decide_checkout
+from billing.decide_invoice import decide_invoice, invoice_fact_key
+from billing.decide_subscription import decide_subscription
+from billing.decision import Decision, Known, Lookups, Outcome, Policy, ignored, rejected
+from billing.invoice import subscription_of_invoice
+from billing.partition_key import customer_of
+from billing.position import Position
+from billing.seen import Seen, Sighting, sighting
+from billing.shape import identifier
+from billing.stripe_event import StripeEvent
+
+__all__ = ["HANDLED", "Decision", "Known", "Lookups", "Outcome", "Policy", "decide", "lookups"]
+
+SUBSCRIPTION_TYPES = frozenset(
+    {
+        "customer.subscription.created",
+        "customer.subscription.updated",
+        "customer.subscription.deleted",
+        "customer.subscription.paused",
+        "customer.subscription.resumed",
+        "customer.subscription.trial_will_end",
+        "customer.subscription.pending_update_applied",
+        "customer.subscription.pending_update_expired",
+    }
+)
+INVOICE_TYPES = frozenset({"invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed"})
+CHECKOUT_TYPES = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
+HANDLED = SUBSCRIPTION_TYPES | INVOICE_TYPES | CHECKOUT_TYPES
+
+
+def lookups(event: StripeEvent) -> Lookups:
+    """Return the keys of the seen table and the subscriptions table that `decide` needs to know."""
+    own = _own_key(event)
+    if event.thin or event.type not in HANDLED:
+        return Lookups((own,), None)
+    found = event.object
+    customer = customer_of(found)
+    if event.type in SUBSCRIPTION_TYPES:
+        return Lookups((own,), _subscription_key(event, customer, identifier(found.get("id"))))
+    if event.type in CHECKOUT_TYPES:
+        return Lookups((own,), _subscription_key(event, customer, identifier(found.get("subscription"))))
+    fact = invoice_fact_key(event)
+    keys = (own,) if fact is None else (own, fact)
+    return Lookups(keys, _subscription_key(event, customer, subscription_of_invoice(found)))
+
+
+def decide(event: StripeEvent, position: Position, at: int, known: Known, policy: Policy) -> Decision:
+    """Decide what `event`, read at `position`, means. `at` is now, in seconds since the Unix epoch."""
+    own = _own_key(event)
+    before = known.seen.get(own)
+    sighted = sighting(before, position)
+    if sighted is Sighting.DUPLICATE and before is not None:
+        where = before.position
+        return Decision(
+            Outcome.DUPLICATE,
+            f"the same event came before, at offset {where.offset} of {where.topic}/{where.partition}",
+        )
+    seen = before or Seen(position, at)
+    decision = _rule(event, seen, known, policy)
+    decision = replace(decision, remember={own: seen, **decision.remember})
+    # Rejected and ignored stay what they are: a rejected message must reach the dead letters again.
+    if sighted is Sighting.REPLAY and decision.outcome in (Outcome.APPLIED, Outcome.STALE):
+        return replace(
+            decision, outcome=Outcome.REPLAYED, reason=f"the same message once more: {decision.reason}"
+        )
+    return decision
+
+
+def _rule(event: StripeEvent, seen: Seen, known: Known, policy: Policy) -> Decision:
+    mode = "live" if event.livemode else "test"
+    if policy.livemode not in ("both", mode):
+        return ignored(f"a {mode}-mode event, and only {policy.livemode} mode is told here")
+    if event.thin:
+        return rejected(
+            "thin_event",
+            f"{event.type} is a thin event: it names an object and does not hold it; "
+            "configure Stripe's event destination to send snapshot events to this endpoint",
+        )
+    rule = _RULES.get(event.type)
+    if rule is None:
+        return ignored(f"nothing is told of {event.type}")
+    return rule(event, seen, known, policy)
+
+
+def _own_key(event: StripeEvent) -> str:
+    return f"{event.scope}|{event.id}"
+
+
+def _subscription_key(event: StripeEvent, customer: str | None, subscription: str | None) -> str | None:
+    if customer is None or subscription is None:
+        return None
+    return f"{event.scope}|{customer}|{subscription}"
+
+
+_Rule = Callable[[StripeEvent, Seen, Known, Policy], Decision]
+_RULES: dict[str, _Rule] = {
+    **dict.fromkeys(SUBSCRIPTION_TYPES, decide_subscription),
+    **dict.fromkeys(INVOICE_TYPES, decide_invoice),
+    **dict.fromkeys(CHECKOUT_TYPES, decide_checkout),
+}

@@ -1,0 +1,52 @@
+"""What a completed checkout means: it may be the first proof that a subscription has started."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing import facts
+from billing.checkout import Checkout, read_checkout
+from billing.decision import Decision, Known, Outcome, Policy, ignored, rejected
+from billing.seen import Seen
+from billing.state import SubscriptionState
+from billing.stripe_event import StripeEvent
+
+
+def decide_checkout(event: StripeEvent, _seen: Seen, known: Known, _policy: Policy) -> Decision:
+    """Decide on checkout.session.completed or checkout.session.async_payment_succeeded."""
+    right_kind = event.object.get("object", "checkout.session") == "checkout.session"
+    checkout = read_checkout(event.object) if right_kind else None
+    if checkout is None:
+        return rejected("wrong_shape", f"the object of {event.type} is not a session with id and mode")
+    if checkout.mode != "subscription":
+        return ignored(f"a checkout of mode {checkout.mode} starts no subscription")
+    if checkout.subscription is None:
+        return rejected("wrong_shape", f"checkout {checkout.id} of mode subscription names no subscription")
+    if checkout.customer is None:
+        return rejected("no_customer", f"checkout {checkout.id} names no customer to tell about")
+    state = known.subscription or SubscriptionState(
+        checkout.subscription, checkout.customer, event.account, event.livemode
+    )
+    return _start(event, checkout, state)
+
+
+def _start(event: StripeEvent, checkout: Checkout, state: SubscriptionState) -> Decision:
+    if not (checkout.settled or _paid_later(event)):
+        reason = f"the checkout is complete, but its payment is {checkout.payment_status}"
+        return Decision(Outcome.APPLIED, reason, subscription=state)
+    if state.started_by not in (None, event.id):
+        reason = f"the checkout is paid; {state.started_by} already told that the subscription started"
+        return Decision(Outcome.APPLIED, reason, subscription=state)
+    current = state.current
+    superseded = current is not None and current.terminal
+    fact = facts.started_by_checkout(event, checkout, current, state.customer, superseded=superseded)
+    return Decision(
+        Outcome.APPLIED,
+        "the checkout is paid: the subscription has started",
+        (fact,),
+        subscription=replace(state, started_by=event.id),
+    )
+
+
+def _paid_later(event: StripeEvent) -> bool:
+    return event.type == "checkout.session.async_payment_succeeded"

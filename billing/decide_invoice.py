@@ -1,0 +1,77 @@
+"""What an invoice's payment events mean.
+
+An invoice is paid once, whether Stripe says invoice.paid, invoice.payment_succeeded or both: the first of
+them tells, and its position is remembered under the fact's key. An attempt fails once. Failed, then paid is
+normal.
+"""
+
+from __future__ import annotations
+
+from billing import facts
+from billing.decision import Decision, Known, Outcome, Policy, rejected
+from billing.invoice import Invoice, read_invoice
+from billing.seen import Seen
+from billing.shape import identifier, integer
+from billing.state import Payment, SubscriptionState
+from billing.stripe_event import StripeEvent
+
+_FAILED = "invoice.payment_failed"
+
+
+def invoice_fact_key(event: StripeEvent) -> str | None:
+    """Return the seen table's key of the fact that an invoice event tells; None without an invoice."""
+    invoice = identifier(event.object.get("id"))
+    if invoice is None:
+        return None
+    attempt = integer(event.object.get("attempt_count"))
+    return f"{event.scope}|{facts.payment_fact_id(event, invoice, attempt)}"
+
+
+def decide_invoice(event: StripeEvent, seen: Seen, known: Known, policy: Policy) -> Decision:
+    """Decide on invoice.paid, invoice.payment_succeeded or invoice.payment_failed."""
+    invoice = read_invoice(event.object) if event.object.get("object", "invoice") == "invoice" else None
+    key = invoice_fact_key(event)
+    if invoice is None or key is None:
+        return rejected("wrong_shape", f"the object of {event.type} is not an invoice with an id")
+    customer = invoice.customer
+    if customer is None:
+        return rejected("no_customer", f"invoice {invoice.id} names no customer to tell about")
+    if event.type == _FAILED:
+        fact = facts.payment_failed(event, invoice, customer)
+    else:
+        fact = facts.payment_success(event, invoice, customer)
+    state = None
+    if invoice.subscription is not None:
+        state = known.subscription or SubscriptionState(
+            invoice.subscription, customer, event.account, event.livemode
+        )
+        state = state.with_payment(_payment(event, invoice, fact))
+    if fact.data["zero_amount"] and not policy.tell_zero_payments:
+        reason = f"invoice {invoice.id} is of nothing, and such payments are not told here"
+        return Decision(Outcome.APPLIED, reason, subscription=state)
+    told = known.seen.get(key)
+    if told is not None and told.position != seen.position:
+        reason = f"{fact.id} was told by another event"
+        return Decision(Outcome.APPLIED, reason, subscription=state)
+    return Decision(
+        Outcome.APPLIED, _reason(event, invoice), (fact,), {key: told or seen}, subscription=state
+    )
+
+
+def _payment(event: StripeEvent, invoice: Invoice, fact: facts.Fact) -> Payment:
+    return Payment(
+        at=event.created,
+        paid=event.type != _FAILED,
+        attempt=invoice.attempt or 0,
+        invoice=invoice.id,
+        amount=fact.data["amount"],
+        currency=invoice.currency,
+        billing_reason=invoice.billing_reason,
+        event=event.id,
+    )
+
+
+def _reason(event: StripeEvent, invoice: Invoice) -> str:
+    if event.type == _FAILED:
+        return f"attempt {invoice.attempt} to pay invoice {invoice.id} failed"
+    return f"invoice {invoice.id} is paid"

@@ -1,0 +1,158 @@
+"""Which snapshot of a subscription is the last one, whatever order the events came in.
+
+Stripe delivers in no order, and an event's `created` has whole seconds, so neither arrival nor time alone can
+say. What is kept is not one snapshot but a *frontier*: the snapshots of the newest second, and what is needed
+to compare them of the second before. The last one is a pure function of the frontier, and the frontier is a
+pure function of the set of events, so that arrival order and repetition cannot matter:
+
+1. A terminal snapshot (canceled, incomplete_expired) is above every other, whatever its time says: Stripe
+   never leaves these statuses, so an `updated` that comes late brings nothing back to life.
+2. Then the newer `created` second is above.
+3. Within a second the events are a path: each goes from the state before it (its object with
+   `previous_attributes` put back) to the state after it. The path's end is the state that is reached once
+   more often than it is left. A path that returns to where it began ends there; where that was, the second
+   before tells. Events that change nothing we read (trial_will_end, say) stand still and decide nothing.
+4. Where a missing event leaves that open: not the state the second began with, then the status that lies
+   later in a subscription's life, then the greater event id. Arbitrary, but the same for every order.
+
+States are compared by the fingerprint of their canonical reading, so events in different API versions
+compare. A second holds at most 16 snapshots, the greatest by event id; the union of two such sets, cut again,
+is the same set as the cut of the whole, so the bound keeps all of this true except 3 for the events cut away.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from billing.stripe_event import StripeEvent
+from billing.subscription import Subscription, read_subscription
+
+MAX_A_SECOND = 16
+_SECONDS = 2
+_MERGE_DEPTH = 8
+ROOT = ""  # the state before the first event, or one that cannot be read
+_LIFE = {"incomplete": 0, "trialing": 1, "active": 2, "past_due": 3, "unpaid": 4, "paused": 5}
+_UNKNOWN_LIFE = len(_LIFE)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One event's view of a subscription. `before` and `after` are fingerprints of the states around it.
+
+    `reading` is the state after it; None once a newer second is known, for then only the fingerprints matter.
+    """
+
+    event: str
+    created: int
+    terminal: bool
+    status: str
+    before: str
+    after: str
+    reading: Subscription | None
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Rules 1 and 2."""
+        return (self.terminal, self.created)
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What makes two snapshots the same: the event, and how it was read."""
+        return (self.event, self.after, self.before)
+
+
+Frontier = tuple[Snapshot, ...]
+
+
+def snapshot(event: StripeEvent, reading: Subscription) -> Snapshot:
+    """Return what `event`, whose object reads as `reading`, says about the order."""
+    after = fingerprint(reading)
+    before = after
+    if event.type == "customer.subscription.created":
+        before = ROOT
+    elif event.previous_attributes:
+        earlier = read_subscription(_put_back(event.object, event.previous_attributes, _MERGE_DEPTH))
+        before = ROOT if earlier is None else fingerprint(earlier)
+    return Snapshot(event.id, event.created, reading.terminal, reading.status, before, after, reading)
+
+
+def fold(frontier: Frontier, new: Snapshot) -> Frontier:
+    """Return the frontier of all the events behind `frontier` and `new` together.
+
+    Commutative, associative and idempotent: the result depends only on the set of events.
+    """
+    if not frontier or (new.rank > frontier[0].rank and len(frontier) == 1):
+        return (new, *(replace(old, reading=None) for old in frontier))
+    members = {member.identity: member for member in (new, *frontier)}.values()
+    seconds = sorted({member.rank for member in members}, reverse=True)[:_SECONDS]
+    kept: list[Snapshot] = []
+    for rank in seconds:
+        second = sorted((one for one in members if one.rank == rank), key=_identity, reverse=True)
+        newest = rank == seconds[0]
+        kept.extend(one if newest else replace(one, reading=None) for one in second[:MAX_A_SECOND])
+    return tuple(kept)
+
+
+def latest(frontier: Frontier) -> Snapshot | None:
+    """Return the snapshot that holds the subscription's last known state; None when there is none yet."""
+    if not frontier:
+        return None
+    newest = [one for one in frontier if one.rank == frontier[0].rank]
+    if len(newest) == 1:
+        return newest[0]
+    earlier = frontier[len(newest) :]
+    end = _end(newest, _end(earlier, None) if earlier else None)
+    return max((one for one in newest if one.after == end), key=_identity)
+
+
+def fingerprint(reading: Subscription) -> str:
+    """Return 16 hexadecimal digits that differ when the readings differ."""
+    return blake2b(orjson.dumps(reading.pack()), digest_size=8).hexdigest()
+
+
+def _identity(one: Snapshot) -> tuple[str, str, str]:
+    return one.identity
+
+
+def _end(second: list[Snapshot] | Frontier, began: str | None) -> str:
+    """Return the state in which the events of one second end, given the state in which it began."""
+    reached: Counter[str] = Counter()
+    touched: set[str] = set()
+    starts = {began}
+    for one in second:
+        if one.before == one.after:
+            continue
+        reached[one.after] += 1
+        touched.add(one.after)
+        if one.before == ROOT:
+            starts.add(one.after)
+        else:
+            reached[one.before] -= 1
+            touched.add(one.before)
+    afters = {one.after for one in second}
+    ends = {state for state in afters if reached[state] > 0} | (afters - touched)
+    if not ends:
+        ends = {began} if began in afters else afters
+    best = max(
+        (one for one in second if one.after in ends),
+        key=lambda one: (one.after not in starts, _LIFE.get(one.status, _UNKNOWN_LIFE), one.identity),
+    )
+    return best.after
+
+
+def _put_back(now: Mapping[str, Any], previous: Mapping[str, Any], depth: int) -> dict[str, Any]:
+    """Return the object as it was: hashes are merged, for Stripe names only what changed in them."""
+    merged = dict(now)
+    for name, old in previous.items():
+        current = merged.get(name)
+        if depth > 0 and isinstance(old, dict) and isinstance(current, dict):
+            merged[name] = _put_back(current, old, depth - 1)
+        else:
+            merged[name] = old
+    return merged
