@@ -152,7 +152,7 @@ class Observer(Protocol):
 class LifecycleObserver(Protocol):
     """What an operator can see of the lifecycle worker; app/metrics turns it into metrics."""
 
-    def decided(self, outcome: str, event_type: str, api_version: str | None) -> None:
+    def decided(self, outcome: str, event_type: str) -> None:
         """Count one event that ended as `outcome` (billing.decide.Outcome)."""
         ...
 

@@ -1,0 +1,99 @@
+"""Dead letters, kept in a Kafka topic: the record as it was, and in its headers why it is here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from agents.clock import Clock
+from agents.dead_letter_limit import DeadLetterLimit
+from agents.errors import Retry
+from agents.protocols import Delivered, Message, Outbox, Record, Undelivered
+from agents.waiting import within
+
+log = structlog.get_logger()
+
+DETAIL_BYTES = 2048
+"""Bytes of the detail that are kept; it may quote another server's answer."""
+
+
+class KafkaDeadLetters:
+    """Fulfils `agents.protocols.DeadLetters`.
+
+    Key, value and headers stay as they were, byte for byte. Beside them stand these headers, all UTF-8:
+    `reason` (a bounded label), `stage` (who gave up), `detail` (a sentence), `position`
+    (topic/partition/offset it was read from), `attempts` (how often it was sent), `buried-at` (RFC 3339).
+    Of a record that was buried before and sent back they are replaced: the last word counts.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        topic: str,
+        limit: DeadLetterLimit,
+        clock: Clock,
+        *,
+        ack_timeout: float,
+        on_buried: Callable[[str, str], None] = lambda _stage, _reason: None,
+    ) -> None:
+        """Write to `topic`. `on_buried(stage, reason)` is called for each letter that Kafka has kept."""
+        self._outbox = outbox
+        self._topic = topic
+        self._limit = limit
+        self._clock = clock
+        self._ack_timeout = ack_timeout
+        self._on_buried = on_buried
+
+    def passed(self, count: int = 1) -> None:
+        """Note `count` messages that were delivered."""
+        self._limit.passed(count)
+
+    async def bury(self, message: Message, *, stage: str, reason: str, detail: str, attempts: int) -> None:
+        """Keep `message`; returns when Kafka has acknowledged it.
+
+        Raises Stop when it would be one too many, Retry when Kafka did not acknowledge in time; it may
+        then be kept twice, which harms nobody.
+        """
+        self._limit.check(reason)
+        position = f"{message.topic}/{message.partition}/{message.offset}"
+        why = {
+            "reason": reason.encode(),
+            "stage": stage.encode(),
+            "detail": detail.encode(errors="replace")[:DETAIL_BYTES].decode(errors="ignore").encode(),
+            "position": position.encode(),
+            "attempts": str(attempts).encode(),
+            "buried-at": datetime.fromtimestamp(self._clock.now(), UTC).isoformat().encode(),
+        }
+        await self._send(
+            Record(
+                topic=self._topic,
+                key=message.key,
+                value=message.value,
+                headers=(
+                    *((name, value) for name, value in message.headers.items() if name not in why),
+                    *why.items(),
+                ),
+            )
+        )
+        self._limit.buried()
+        self._on_buried(stage, reason)
+        log.warning("dead_letter", stage=stage, reason=reason, position=position, attempts=attempts)
+
+    async def _send(self, record: Record) -> None:
+        answered: asyncio.Future[Delivered | Undelivered] = asyncio.get_running_loop().create_future()
+
+        def on_delivery(outcome: Delivered | Undelivered) -> None:
+            if not answered.done():
+                answered.set_result(outcome)
+
+        self._outbox.send(record, on_delivery)
+        if not await within(self._clock, self._ack_timeout, answered):
+            raise Retry(
+                f"Kafka did not acknowledge a record for {self._topic} within {self._ack_timeout:g} s."
+            )
+        outcome = answered.result()
+        if isinstance(outcome, Undelivered):
+            raise Retry(f"Kafka did not take a record for {self._topic}: {outcome.detail}")
