@@ -36,9 +36,8 @@ class Application(SingleServer):
         output: Output | None = None,
     ) -> None:
         """Take environment variables in `settings`; `name` tells two workers of one kind apart."""
-        super().__init__(name or process, output)
+        super().__init__(name or process, port, output)
         self.process: ProcessName = process
-        self.port = port
         self.settings = dict(settings)
 
     @property

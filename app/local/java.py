@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shutil
@@ -20,7 +19,6 @@ class KafkaUnavailable(Exception):  # noqa: N818 - says what is the case
     """Apache Kafka cannot run here; the text says what is missing and how to install it."""
 
 
-@functools.cache
 def find_java() -> str:
     """Return the java command, JAVA_HOME's first. Raises KafkaUnavailable when there is none, or too old."""
     home = os.environ.get("JAVA_HOME")

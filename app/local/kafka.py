@@ -13,7 +13,7 @@ from app.local.kafka_jars import classpath
 from app.local.kafka_node import Cluster, KafkaNode, Place
 from app.local.kafka_probe import count_brokers
 from app.local.ports import free_port
-from app.local.process import Output, ProcessFailed
+from app.local.process import Output
 
 
 class Kafka:
@@ -61,6 +61,11 @@ class Kafka:
         """Whether all nodes are there."""
         return all(node.running for node in self.nodes)
 
+    @property
+    def died(self) -> bool:
+        """Whether a node ended though nobody stopped it."""
+        return any(node.died for node in self.nodes)
+
     def environment(self) -> dict[str, str]:
         """Return the settings with which our processes use it."""
         return {"KAFKA_URL": self.url, "TOLLBRIDGE_TOPIC_REPLICATION": str(len(self.nodes))}
@@ -93,18 +98,15 @@ class Kafka:
         await self.start()
 
     def obituary(self) -> str:
-        """Say which node ended and how, with its last lines."""
-        for node in self.nodes:
-            if not node.running:
-                return node.obituary()
-        raise ProcessFailed("all Kafka nodes are running")
+        """Say which nodes ended and how, with their last lines."""
+        return "\n".join(node.obituary() for node in self.nodes if node.died)
 
 
 def _prepare(directory: Path, cache: Path, places: tuple[Place, ...], output: Output | None) -> Kafka:
-    find_java()
+    java = find_java()
     jars = classpath(cache)
     directory = directory.resolve()
-    cluster = Cluster(_identity(directory), places, jars)
+    cluster = Cluster(_identity(directory), places, java, jars)
     nodes = [KafkaNode(cluster, place, directory / f"node-{place.node}", output=output) for place in places]
     with ThreadPoolExecutor(len(nodes)) as pool:
         for _ in pool.map(KafkaNode.prepare, nodes):

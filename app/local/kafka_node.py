@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.local.java import KafkaUnavailable, find_java
+from app.local.java import KafkaUnavailable
 from app.local.kafka_probe import count_brokers
 from app.local.ports import LOOPBACK
 from app.local.process import Output
@@ -38,6 +38,7 @@ class Cluster:
 
     identity: str
     places: tuple[Place, ...]
+    java: str
     classpath: str = field(repr=False)
 
     @property
@@ -56,7 +57,8 @@ class KafkaNode(SingleServer):
         self, cluster: Cluster, place: Place, directory: Path, *, output: Output | None = None
     ) -> None:
         """Take the cluster it belongs to and its own place in it."""
-        super().__init__("kafka" if len(cluster.places) == 1 else f"kafka-{place.node}", output)
+        name = "kafka" if len(cluster.places) == 1 else f"kafka-{place.node}"
+        super().__init__(name, place.port, output)
         self.cluster = cluster
         self.place = place
         self.directory = directory
@@ -100,7 +102,7 @@ class KafkaNode(SingleServer):
             raise KafkaUnavailable(f"Apache Kafka could not format {self.directory}:\n{said}")
 
     def _java(self) -> list[str]:
-        return [find_java(), *_HEAP, *_LOGGING, "-cp", self.cluster.classpath]
+        return [self.cluster.java, *_HEAP, *_LOGGING, "-cp", self.cluster.classpath]
 
 
 def properties(cluster: Cluster, place: Place, directory: Path) -> str:

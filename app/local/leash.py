@@ -23,7 +23,11 @@ def main() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(1)  # the parent ended before the kernel knew of us
-    os.execvp(command[0], command)  # noqa: S606 - becoming the given command is the purpose
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - becoming the given command is the purpose
+    except OSError as error:
+        sys.stderr.write(f"there is no program {command[0]} that can be run: {error.strerror}\n")
+        sys.exit(127)
 
 
 if __name__ == "__main__":

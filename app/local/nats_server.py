@@ -21,9 +21,8 @@ class NatsServer(SingleServer):
 
     def __init__(self, store: Path, port: int | None = None, *, output: Output | None = None) -> None:
         """Take the directory for JetStream and `port`, any free one by default."""
-        super().__init__("nats-server", output)
+        super().__init__("nats-server", port or free_port().number, output)
         self.store = store
-        self.port = port or free_port().number
 
     @property
     def url(self) -> str:

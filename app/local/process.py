@@ -151,8 +151,12 @@ class Process:
             await self._gone(10.0)
 
     def pause(self) -> None:
-        """Freeze the child (SIGSTOP), as a long garbage collection or a lost node would."""
-        self._signal(signal.SIGSTOP)
+        """Freeze the child (SIGSTOP), as a long garbage collection or a lost node would.
+
+        Returns when all its threads stand still; WNOWAIT leaves its end, should that come first, to poll.
+        """
+        child = self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a frozen child go on (SIGCONT)."""
@@ -162,10 +166,11 @@ class Process:
         """Say how the child ended, with its last lines."""
         return f"{self.name} ended {when} with {_manner(self.returncode)}.{self._last_lines()}"
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> subprocess.Popen[bytes]:
         if self._child is None or not self.running:
             raise ProcessFailed(f"{self.name} is not running, so it cannot be sent {number.name}")
         self._child.send_signal(number)
+        return self._child
 
     async def _gone(self, within: float) -> bool:
         deadline = time.monotonic() + within

@@ -17,8 +17,7 @@ class OpenMeterSandbox(SingleServer):
         self, port: int | None = None, *, control: bool = False, output: Output | None = None
     ) -> None:
         """Take `port`, any free one by default, and whether it can be told to misbehave (for tests)."""
-        super().__init__("openmeter-sandbox", output)
-        self.port = port or free_port().number
+        super().__init__("openmeter-sandbox", port or free_port().number, output)
         self._control = control
 
     @property

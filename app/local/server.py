@@ -8,7 +8,8 @@ from typing import Protocol
 
 import httpx
 
-from app.local.process import Output, Process
+from app.local.ports import is_free
+from app.local.process import Output, Process, ProcessFailed
 
 
 class Server(Protocol):
@@ -27,6 +28,11 @@ class Server(Protocol):
     @property
     def running(self) -> bool:
         """Whether all its processes are there."""
+        ...
+
+    @property
+    def died(self) -> bool:
+        """Whether a process of it ended that nobody stopped."""
         ...
 
     def environment(self) -> dict[str, str]:
@@ -78,11 +84,13 @@ class SingleServer(ABC):
     start_within = 30.0
     stop_within = 10.0
 
-    def __init__(self, name: str, output: Output | None = None) -> None:
-        """Take the `name` that messages and log lines bear."""
+    def __init__(self, name: str, port: int, output: Output | None = None) -> None:
+        """Take the `name` that messages and log lines bear, and the `port` where it will listen."""
+        self.port = port
         self._name = name
         self._output = output
         self._process: Process | None = None
+        self._wanted = False
 
     @property
     def name(self) -> str:
@@ -98,6 +106,11 @@ class SingleServer(ABC):
     def running(self) -> bool:
         """Whether its process is there."""
         return self._process is not None and self._process.running
+
+    @property
+    def died(self) -> bool:
+        """Whether its process ended though nobody stopped it."""
+        return self._wanted and not self.running
 
     @property
     def returncode(self) -> int | None:
@@ -122,9 +135,15 @@ class SingleServer(ABC):
         return {}
 
     def launch(self) -> None:
-        """Start the process and return at once. Raises ProcessFailed."""
+        """Start the process and return at once. Raises ProcessFailed.
+
+        The port is tried first: whoever has it would answer in this server's name.
+        """
+        if not self.running and not is_free(self.port):
+            raise ProcessFailed(f"{self._name} cannot start: something else listens on port {self.port}")
         self._process = Process(self._name, self.command(), environment=self.variables(), output=self._output)
         self._process.start()
+        self._wanted = True
 
     async def ready(self, within: float | None = None) -> None:
         """Wait until it answers. Raises ProcessFailed with its last lines."""
@@ -141,11 +160,13 @@ class SingleServer(ABC):
 
     async def stop(self) -> None:
         """End it: SIGTERM, then SIGKILL."""
+        self._wanted = False
         if self._process is not None:
             await self._process.stop(self.stop_within)
 
     async def kill(self) -> None:
         """End it with SIGKILL."""
+        self._wanted = False
         if self._process is not None:
             await self._process.kill()
 

@@ -28,8 +28,7 @@ class Tansu(SingleServer):
 
     def __init__(self, port: int | None = None, *, output: Output | None = None) -> None:
         """Take `port`, any free one by default."""
-        super().__init__("tansu", output)
-        self.port = port or free_port().number
+        super().__init__("tansu", port or free_port().number, output)
 
     @property
     def bootstrap(self) -> str:
