@@ -9,7 +9,6 @@ the position of the event that told it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from billing.decide_checkout import decide_checkout
 from billing.decide_invoice import decide_invoice, invoice_fact_key
@@ -70,13 +69,18 @@ def decide(event: StripeEvent, position: Position, at: int, known: Known, policy
         )
     seen = before or Seen(position, at)
     decision = _rule(event, seen, known, policy)
-    decision = replace(decision, remember={own: seen, **decision.remember})
+    outcome, reason = decision.outcome, decision.reason
     # Rejected and ignored stay what they are: a rejected message must reach the dead letters again.
-    if sighted is Sighting.REPLAY and decision.outcome in (Outcome.APPLIED, Outcome.STALE):
-        return replace(
-            decision, outcome=Outcome.REPLAYED, reason=f"the same message once more: {decision.reason}"
-        )
-    return decision
+    if sighted is Sighting.REPLAY and outcome in (Outcome.APPLIED, Outcome.STALE):
+        outcome, reason = Outcome.REPLAYED, f"the same message once more: {reason}"
+    return Decision(
+        outcome,
+        reason,
+        decision.facts,
+        {own: seen, **decision.remember},
+        decision.subscription,
+        decision.problem,
+    )
 
 
 def _rule(event: StripeEvent, seen: Seen, known: Known, policy: Policy) -> Decision:

@@ -1,23 +1,25 @@
 """Which snapshot of a subscription is the last one, whatever order the events came in.
 
 Stripe delivers in no order, and an event's `created` has whole seconds, so neither arrival nor time alone can
-say. What is kept is not one snapshot but a *frontier*: the snapshots of the newest second, and what is needed
-to compare them of the second before. The last one is a pure function of the frontier, and the frontier is a
-pure function of the set of events, so that arrival order and repetition cannot matter:
+say. What is kept is not one snapshot but a *frontier*: the snapshots of the newest second, and the
+fingerprints of the three seconds before it that had any. The last snapshot is a pure function of the
+frontier, and the frontier is a pure function of the set of events, so that arrival order and repetition
+cannot matter:
 
 1. A terminal snapshot (canceled, incomplete_expired) is above every other, whatever its time says: Stripe
    never leaves these statuses, so an `updated` that comes late brings nothing back to life.
 2. Then the newer `created` second is above.
 3. Within a second the events are a path: each goes from the state before it (its object with
    `previous_attributes` put back) to the state after it. The path's end is the state that is reached once
-   more often than it is left. A path that returns to where it began ends there; where that was, the second
-   before tells. Events that change nothing we read (trial_will_end, say) stand still and decide nothing.
+   more often than it is left. A path that returns to where it began ends there; where that was, the seconds
+   before tell. Events that change nothing we read (trial_will_end, say) stand still and decide nothing.
 4. Where a missing event leaves that open: not the state the second began with, then the status that lies
    later in a subscription's life, then the greater event id. Arbitrary, but the same for every order.
 
 States are compared by the fingerprint of their canonical reading, so events in different API versions
 compare. A second holds at most 16 snapshots, the greatest by event id; the union of two such sets, cut again,
-is the same set as the cut of the whole, so the bound keeps all of this true except 3 for the events cut away.
+is the same set as the cut of the whole, so the bound costs no convergence. It costs rule 3 where more than 16
+events fall in one second, or where four seconds with events on end all return to where they began.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -34,7 +37,7 @@ from billing.stripe_event import StripeEvent
 from billing.subscription import Subscription, read_subscription
 
 MAX_A_SECOND = 16
-_SECONDS = 2
+_SECONDS = 4
 _MERGE_DEPTH = 8
 ROOT = ""  # the state before the first event, or one that cannot be read
 _LIFE = {"incomplete": 0, "trialing": 1, "active": 2, "past_due": 3, "unpaid": 4, "paused": 5}
@@ -87,15 +90,17 @@ def fold(frontier: Frontier, new: Snapshot) -> Frontier:
 
     Commutative, associative and idempotent: the result depends only on the set of events.
     """
-    if not frontier or (new.rank > frontier[0].rank and len(frontier) == 1):
-        return (new, *(replace(old, reading=None) for old in frontier))
-    members = {member.identity: member for member in (new, *frontier)}.values()
+    if not frontier:
+        return (new,)
+    if any(old.identity == new.identity for old in frontier):
+        return frontier
+    members = (new, *frontier)
     seconds = sorted({member.rank for member in members}, reverse=True)[:_SECONDS]
     kept: list[Snapshot] = []
     for rank in seconds:
         second = sorted((one for one in members if one.rank == rank), key=_identity, reverse=True)
         newest = rank == seconds[0]
-        kept.extend(one if newest else replace(one, reading=None) for one in second[:MAX_A_SECOND])
+        kept.extend(one if newest else _slim(one) for one in second[:MAX_A_SECOND])
     return tuple(kept)
 
 
@@ -106,8 +111,9 @@ def latest(frontier: Frontier) -> Snapshot | None:
     newest = [one for one in frontier if one.rank == frontier[0].rank]
     if len(newest) == 1:
         return newest[0]
-    earlier = frontier[len(newest) :]
-    end = _end(newest, _end(earlier, None) if earlier else None)
+    end: str | None = None
+    for _, second in groupby(reversed(frontier), key=_rank):
+        end = _end(list(second), end)
     return max((one for one in newest if one.after == end), key=_identity)
 
 
@@ -116,11 +122,19 @@ def fingerprint(reading: Subscription) -> str:
     return blake2b(orjson.dumps(reading.pack()), digest_size=8).hexdigest()
 
 
+def _slim(one: Snapshot) -> Snapshot:
+    return one if one.reading is None else replace(one, reading=None)
+
+
+def _rank(one: Snapshot) -> tuple[bool, int]:
+    return one.rank
+
+
 def _identity(one: Snapshot) -> tuple[str, str, str]:
     return one.identity
 
 
-def _end(second: list[Snapshot] | Frontier, began: str | None) -> str:
+def _end(second: list[Snapshot], began: str | None) -> str:
     """Return the state in which the events of one second end, given the state in which it began."""
     reached: Counter[str] = Counter()
     touched: set[str] = set()

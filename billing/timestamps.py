@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from billing.shape import timestamp
 
 
+@lru_cache(maxsize=4096)  # the facts of one event, and of one day, share their times
 def rfc3339(seconds: int | None) -> str | None:
     """Return `seconds` since the epoch as 2026-10-28T12:00:00Z; None stays None."""
     if seconds is None:
