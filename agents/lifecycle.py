@@ -10,22 +10,28 @@ import asyncio
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from agents.clock import Clock
 from agents.effects import Effects
 from agents.errors import Reject, Retry, Stop
 from agents.protocols import DeadLetters, Held, LifecycleObserver, Message, Outbox, Record
 from billing.cloudevent import CONTENT_TYPE, encode
-from billing.decide import Decision, Policy, decide, lookups
+from billing.decide import Decision, Known, Policy, decide, lookups
 from billing.position import Position
 from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
 from tables.memory import Memory
 from tables.row import Change, Origin
 
+log = structlog.get_logger()
+
 STAGE = "lifecycle"
 PAUSE = 0.02
 """Seconds to wait when the outbox is full; librdkafka empties it by the thousand."""
-SWEEP_LIMIT = 4
-"""Old event ids forgotten with each message: twice what one message adds, so that they never pile up."""
+SWEEP_EVERY = 16
+"""Offsets between two looks for event ids that are old; a look costs as much as a read."""
+SWEEP_LIMIT = 64
+"""Ids forgotten at one look at most: twice what the messages in between can add, so they never pile up."""
 
 Acknowledged = Callable[[Change, int], None]
 """Told the changelog offset at which a change arrived."""
@@ -64,6 +70,7 @@ class Lifecycle:
                 self.failed(stop)
                 return
             else:
+                self.dead_letters.passed()
                 effects.finish()
 
     async def _work(self, held: Held, effects: Effects) -> None:
@@ -72,8 +79,7 @@ class Lifecycle:
         wanted = lookups(event)
         now = int(self.clock.now())
         known = self.memory.recall(message.partition, wanted)
-        position = Position(message.topic, message.partition, message.offset)
-        decision = decide(event, position, now, known, self.policy)
+        decision = self._decide(message, event, now, known)
         for change in self._changes(message, wanted.subscription, decision, now):
             await self._send(held, effects, _changelog(change), change)
         for record in self._records(message, event, decision):
@@ -82,6 +88,16 @@ class Lifecycle:
         if decision.problem is not None:
             raise Reject(decision.problem, decision.reason)
 
+    def _decide(self, message: Message, event: StripeEvent, now: int, known: Known) -> Decision:
+        position = Position(message.topic, message.partition, message.offset)
+        try:
+            return decide(event, position, now, known, self.policy)
+        except Exception as bug:
+            # decide() promises never to raise. Should it do so all the same, one event is set aside with
+            # its bytes, and the limit on dead letters stops the worker if it is not the only one.
+            log.exception("decision_failed", event_id=event.id, type=event.type)
+            raise Reject("decision_failed", f"{type(bug).__name__} while deciding on {event.type}") from bug
+
     def _changes(
         self, message: Message, subscription: str | None, decision: Decision, now: int
     ) -> list[Change]:
@@ -89,10 +105,11 @@ class Lifecycle:
         changes = list(self.memory.remember(message.partition, decision.remember, origin))
         if decision.subscription is not None and subscription is not None:
             changes.append(self.memory.keep(message.partition, subscription, decision.subscription, origin))
-        forgotten = list(self.memory.forget(message.partition, now - self.retention, SWEEP_LIMIT))
-        if forgotten:
+        if message.offset % SWEEP_EVERY == 0:
+            forgotten = list(self.memory.forget(message.partition, now - self.retention, SWEEP_LIMIT))
             self.observer.expired(len(forgotten))
-        return changes + forgotten
+            changes += forgotten
+        return changes
 
     def _records(self, message: Message, event: StripeEvent, decision: Decision) -> list[Record]:
         headers = (
@@ -135,7 +152,7 @@ class Lifecycle:
                 return
 
     def _observe(self, event: StripeEvent, decision: Decision) -> None:
-        self.observer.decided(decision.outcome.value, event.type, event.api_version)
+        self.observer.decided(decision.outcome.value, event.type)
         for fact in decision.facts:
             self.observer.told(fact.type)
 

@@ -110,6 +110,10 @@ class Settings(BaseModel):
         True,
         description="Create missing topics at start. In production they are manifests, and a missing one stops the start.",
     )
+    billing_events_retention_days: Count = Field(
+        30,
+        description="Days billing.events keeps a CloudEvent. A sink that is away for longer misses what is older.",
+    )
     stripe_events_topic: str = Field("stripe.events", description="Topic that keeps every verified webhook.")
     billing_events_topic: str = Field("billing.events", description="Topic of the CloudEvents for the sinks.")
     dead_letters_topic: str = Field("dead.letters", description="Topic for what can never be delivered.")
@@ -124,6 +128,9 @@ class Settings(BaseModel):
     )
     ingress_max_in_flight: Count = Field(
         2048, description="Webhooks in flight at once; beyond it 503. Bounds memory."
+    )
+    ingress_max_buffered_bytes: Count = Field(
+        67108864, description="Bytes of webhook bodies held at once; beyond it 503. Bounds memory."
     )
     ingress_signature_tolerance: Count = Field(
         300, description="Seconds a signature's timestamp may lie in the past or future."
@@ -152,7 +159,7 @@ class Settings(BaseModel):
     )
     heartbeat_interval: Seconds = Field(
         3.0,
-        description="Seconds between a worker's heartbeats to Kafka; a third of the session timeout at most.",
+        description="Seconds between a worker's heartbeats to Kafka; at most half of what the session timeout leaves beyond the delivery timeout.",
     )
     rebalance_timeout: Seconds = Field(
         30.0, description="Seconds a worker may take to give its partitions up."
@@ -260,10 +267,12 @@ class Settings(BaseModel):
                 f"TOLLBRIDGE_DELIVERY_TIMEOUT ({self.delivery_timeout} s) must be shorter than TOLLBRIDGE_SESSION_TIMEOUT "
                 f"({self.session_timeout} s): a worker that lost its partitions must have nothing left to send"
             )
-        if self.heartbeat_interval * 3 > self.session_timeout:
+        lease = self.session_timeout - self.delivery_timeout
+        if self.heartbeat_interval * 2 > lease:
             raise ValueError(
-                f"TOLLBRIDGE_HEARTBEAT_INTERVAL ({self.heartbeat_interval} s) must be at most a third of "
-                f"TOLLBRIDGE_SESSION_TIMEOUT ({self.session_timeout} s)"
+                f"TOLLBRIDGE_HEARTBEAT_INTERVAL ({self.heartbeat_interval} s) must be at most half of what "
+                f"TOLLBRIDGE_SESSION_TIMEOUT leaves beyond TOLLBRIDGE_DELIVERY_TIMEOUT ({lease:g} s): between two "
+                "heartbeats a worker must be sure of its partitions, or it waits"
             )
         return self
 

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import aiokafka
-from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
@@ -84,7 +83,9 @@ class Consumer(driver.Consumer):
         self.hand_over = cast("Transport", self.transport).hand_over
         self._next: dict[TP, int] = {}
         self._asked_again: dict[TP, int] = {}
-        self.commits = 0
+        self._position: dict[TopicPartition, int] = {}
+        self.messages_committed = 0
+        """Messages whose offset Kafka has, since the start; a partition's first commit counts as one."""
         self.rebalances = 0
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
@@ -101,14 +102,25 @@ class Consumer(driver.Consumer):
         if not await self._commit({TP(*at): offset for at, offset in offsets.items()}):
             return False
         ledger.committed(offsets)
-        self.commits += 1
+        for at, offset in offsets.items():
+            self.messages_committed += max(0, offset - self._position.get(at, offset - 1))
+        self._position.update(offsets)
         return True
+
+    def lags(self, topic: str) -> Mapping[int, int]:
+        """Return by partition of `topic` that we own how many messages lie behind the committed offset."""
+        lags: dict[int, int] = {}
+        for tp in self.assignment():
+            if tp.topic == topic:
+                begin = self._position.get(TopicPartition(*tp), self._next.get(tp, 0))
+                lags[tp.partition] = max(0, (self.highwater(tp) or 0) - begin)
+        return lags
 
     # Rebalance
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish and commit what is in hand, within the bound; purge the rest; then let Faust go on."""
-        await self._give_up()
+        await self.give_up()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -116,11 +128,13 @@ class Consumer(driver.Consumer):
         self.rebalances += 1
         self._next.clear()
         self._asked_again.clear()
+        self._position.clear()
         self.hand_over.intake.lease.renew(time.monotonic())
         self.hand_over.intake.open()
         await super().on_partitions_assigned(assigned, generation_id)
 
-    async def _give_up(self) -> None:
+    async def give_up(self) -> None:
+        """Finish and commit what is in hand, within the bound; purge and abandon the rest."""
         intake, sending = self.hand_over.intake, self.hand_over.sending
         intake.close()
         if intake.lease.valid(time.monotonic()):
@@ -139,11 +153,11 @@ class Consumer(driver.Consumer):
 
     async def on_stop(self) -> None:
         """Do the same at shutdown: settled is committed, held is not."""
-        await self._give_up()
+        await self.give_up()
         await super().on_stop()
 
     async def wait_empty(self) -> None:
-        """Do nothing: `_give_up` has waited, with a bound, which Faust's own has not."""
+        """Do nothing: `give_up` has waited, with a bound, which Faust's own has not."""
 
     # Fetch
 
@@ -204,11 +218,3 @@ class Transport(driver.Transport):
     def __init__(self, url: Any, app: Any, hand_over: HandOver) -> None:
         super().__init__(url, app)
         self.hand_over = hand_over
-
-
-def assigned(consumer: FaustConsumer, topics: Iterable[str]) -> Mapping[TopicPartition, int]:
-    """Return the highwater of each assigned partition of `topics`, as the last fetch told it."""
-    wanted = set(topics)
-    return {
-        TopicPartition(*tp): consumer.highwater(tp) or 0 for tp in consumer.assignment() if tp.topic in wanted
-    }

@@ -47,8 +47,8 @@ class Tansu(SingleServer):
             "TOLLBRIDGE_TOPIC_REPLICATION": "1",
             "TOLLBRIDGE_ONE_RECORD_BATCHES": "true",
             "TOLLBRIDGE_SESSION_TIMEOUT": "6",
-            "TOLLBRIDGE_HEARTBEAT_INTERVAL": "2",
-            "TOLLBRIDGE_DELIVERY_TIMEOUT": "4",
+            "TOLLBRIDGE_HEARTBEAT_INTERVAL": "1",
+            "TOLLBRIDGE_DELIVERY_TIMEOUT": "3",
         }
 
     def command(self) -> Sequence[str]:

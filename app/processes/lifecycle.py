@@ -1,0 +1,60 @@
+"""The lifecycle worker: `python -m app.processes.lifecycle`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from agents.lifecycle import Lifecycle
+from app.kafka.changelogs import changelog_spec
+from app.metrics.lifecycle_observer import PrometheusLifecycleObserver
+from app.processes.worker import Parts, Work, main
+from billing.decide import Policy
+from tables.memory import SEEN, SUBSCRIPTIONS, Memory, seen_at
+from tables.row import Change
+from tables.table import Table
+
+DAY = 86400
+
+
+def assemble(parts: Parts) -> Work:
+    """Put the lifecycle worker together."""
+    settings, app = parts.settings, parts.app
+    seen = Table(app, name=SEEN, partitions=settings.topic_partitions, time_of=seen_at)
+    subscriptions = Table(app, name=SUBSCRIPTIONS, partitions=settings.topic_partitions)
+    by_topic: dict[str, Table] = {}
+    for table in (seen, subscriptions):
+        app.tables.add(table)
+        by_topic[table.changelog_topic.get_topic_name()] = table
+
+    def acknowledged(change: Change, offset: int) -> None:
+        by_topic[change.topic].acknowledged(change.partition, offset)
+
+    lifecycle = Lifecycle(
+        memory=Memory(seen, subscriptions),
+        outbox=parts.producer,
+        dead_letters=parts.dead_letters,
+        observer=PrometheusLifecycleObserver(parts.metrics),
+        clock=parts.clock,
+        policy=Policy(livemode=settings.livemode, tell_zero_payments=settings.tell_zero_payments),
+        billing_topic=settings.billing_events_topic,
+        type_prefix=settings.event_type_prefix,
+        retention=settings.seen_retention_days * DAY,
+        generation=lambda: app.consumer_generation_id,
+        acknowledged=acknowledged,
+        failed=parts.failed,
+    )
+
+    async def agent(held_messages: Any) -> None:
+        await lifecycle.run(held_messages)
+
+    return Work(
+        source=settings.stripe_events_topic,
+        agent=agent,
+        topics=[changelog_spec(settings, topic) for topic in by_topic],
+        watched=(SEEN, SUBSCRIPTIONS),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main("lifecycle", lambda settings: settings.lifecycle_port, assemble))
