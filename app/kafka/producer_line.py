@@ -8,7 +8,6 @@ higher producer epoch, which Apache Kafka 4.4 takes and Tansu 0.6 refuses for ev
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError
 
 from agents.protocols import Delivered, OnDelivery, Record, Undelivered
+from app.kafka.librdkafka_log import librdkafka_logger
 
 POLL_SECONDS = 0.1  # how long the thread may take to see that it has to end
 LAST_REPORTS_SECONDS = 2.0  # how long the reports of purged records may take
@@ -34,7 +34,7 @@ class Line:
         self._on_report = on_report
         callbacks = {
             "error_cb": functools.partial(on_error, self),
-            "logger": logging.getLogger("librdkafka"),
+            "logger": librdkafka_logger(),
         }
         self._rd = confluent_kafka.Producer(config | callbacks)
         self._ending = threading.Event()

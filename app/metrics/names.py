@@ -23,13 +23,14 @@ SINKS: tuple[Process, ...] = ("openmeter", "nats")
 # What became of a webhook, as its `outcome` label says.
 WEBHOOK_OUTCOMES = (
     "accepted",  # 200
-    "bad_signature",  # 400, as are the six that follow
+    "bad_signature",  # 400, as are the eight that follow
     "missing_signature",
     "malformed_signature",
     "stale_timestamp",
     "future_timestamp",
     "not_utf8",
     "not_json",
+    "not_an_object",
     "wrong_shape",
     "unknown_endpoint",  # 404
     "too_slow",  # 408
@@ -37,6 +38,7 @@ WEBHOOK_OUTCOMES = (
     "client_gone",  # the client went away before it had sent its body
     "overloaded",  # 503, too many in flight
     "not_acknowledged",  # 503, Kafka did not acknowledge in time
+    "not_ready",  # 503, the topics have not been seen yet
 )
 DECISIONS = ("applied", "duplicate", "replayed", "stale", "ignored", "rejected")
 FACTS = (

@@ -11,6 +11,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 
 from app.metrics.names import Declared, Process, Vocabulary, vocabulary
@@ -25,6 +26,7 @@ class Metrics(Vocabulary):
 
     def __init__(self, process: Process, registry: CollectorRegistry) -> None:
         """Register the metrics of `process`, and those of Python and the operating system, on `registry`."""
+        disable_created_metrics()  # a second series beside each counter, which no dashboard of ours reads
         self.process = process
         self.registry = registry
         ProcessCollector(registry=registry)

@@ -1,0 +1,160 @@
+"""One webhook: let in, read, verified, kept, and only then answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from agents.clock import Clock
+from agents.errors import Reject, Retry, Stop
+from agents.protocols import Delivered, Record
+from app.ingress.admission import Admission, Full
+from app.ingress.body import read_body
+from app.ingress.endpoints import Endpoints
+from app.ingress.problem import Problem
+from app.ingress.record import webhook_record
+from app.ingress.signature import BadSignature, verify
+from app.log_limit import LogLimit
+from app.metrics.bounds import NONE, OTHER, BoundedVersions, bounded_type
+from app.metrics.registry import Metrics
+from app.settings import DEFAULT_ENDPOINT, Settings
+from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
+
+log = structlog.get_logger()
+
+ACCEPTED = "accepted"
+
+
+class DurableLog(Protocol):
+    """What the ingress needs of Kafka."""
+
+    async def send_and_wait(self, record: Record, timeout: float) -> Delivered:  # noqa: ASYNC109 - the ack's deadline
+        """Return when the record is durable. Raises Retry, Reject, Stop."""
+        ...
+
+
+class Webhooks:
+    """Handles POST /webhooks/stripe and /webhooks/stripe/{endpoint}."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Endpoints,
+        kafka: DurableLog,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        closed: Callable[[], str | None],
+    ) -> None:
+        """Take what a webhook meets on its way. `closed` returns why nothing can be kept yet, or None."""
+        self._settings = settings
+        self._secrets = secrets
+        self._kafka = kafka
+        self._clock = clock
+        self._metrics = metrics
+        self._closed = closed
+        self._versions = BoundedVersions()
+        self._refusals = LogLimit(clock)
+        self._admission = Admission(
+            settings.ingress_max_in_flight, settings.ingress_max_buffered_bytes, metrics.ingress_in_flight
+        )
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer 200 when Kafka has acknowledged the event, else a problem document that says why not."""
+        began, received = self._clock.monotonic(), self._clock.now()
+        endpoint = request.match_info.get("endpoint", DEFAULT_ENDPOINT)
+        event: StripeEvent | None = None
+        try:
+            with self._admission.enter() as visit:
+                secrets = self._known(endpoint)
+                body = await read_body(
+                    request,
+                    visit,
+                    limit=self._settings.ingress_max_body_bytes,
+                    within=self._settings.ingress_body_timeout,
+                )
+                secret = self._verified(endpoint, secrets, body, request)
+                event = self._parsed(body)
+                await self._kept(
+                    webhook_record(
+                        self._settings.stripe_events_topic,
+                        event,
+                        body,
+                        endpoint=endpoint,
+                        secret=secret,
+                        received=received,
+                        traceparent=request.headers.get("traceparent"),
+                    )
+                )
+        except Full:
+            problem = self._later("overloaded", "too many webhooks are in flight")
+        except Problem as found:
+            problem = found
+        else:
+            self._count(endpoint, event, ACCEPTED, began)
+            return web.Response()
+        self._count(endpoint, event, problem.outcome, began)
+        self._log_refusal(endpoint, event, problem.outcome)
+        return problem.response()
+
+    def _known(self, endpoint: str) -> tuple[str, ...]:
+        secrets = self._secrets.get(endpoint)
+        if secrets is None:
+            raise Problem(404, "unknown_endpoint", "there is no webhook endpoint of this name")
+        return secrets
+
+    def _verified(self, endpoint: str, secrets: tuple[str, ...], body: bytes, request: web.Request) -> int:
+        header = request.headers.get("Stripe-Signature")
+        tolerance = self._settings.ingress_signature_tolerance
+        try:
+            verified = verify(body, header, secrets, self._clock.now(), tolerance)
+        except BadSignature as error:
+            raise Problem(400, error.problem, str(error)) from error
+        self._metrics.webhooks_verified.labels(endpoint, str(verified.secret)).inc()
+        return verified.secret
+
+    def _parsed(self, body: bytes) -> StripeEvent:
+        try:
+            event = parse_event(body)
+        except MalformedEvent as error:
+            raise Problem(400, error.problem, str(error)) from error
+        self._metrics.api_versions.labels(self._versions.label(event.api_version)).inc()
+        return event
+
+    async def _kept(self, record: Record) -> None:
+        reason = self._closed()
+        if reason is not None:
+            raise self._later("not_ready", reason)
+        try:
+            await self._kafka.send_and_wait(record, self._settings.ingress_ack_timeout)
+        except Reject as error:
+            raise Problem(413, "too_large", error.detail) from error
+        except (Retry, Stop) as error:
+            raise self._later("not_acknowledged", "the event could not be stored; send it again") from error
+
+    def _later(self, outcome: str, detail: str) -> Problem:
+        return Problem(503, outcome, detail, retry_after=self._settings.ingress_retry_after)
+
+    def _count(self, endpoint: str, event: StripeEvent | None, outcome: str, began: float) -> None:
+        name = endpoint if endpoint in self._secrets else OTHER
+        kind = bounded_type(event.type) if event else NONE
+        self._metrics.webhooks_received.labels(name, kind, outcome).inc()
+        self._metrics.ingress_seconds.labels(outcome).observe(self._clock.monotonic() - began)
+        if event is not None and outcome == ACCEPTED:
+            log.debug("webhook_accepted", endpoint=name, event_id=event.id, event_type=event.type)
+
+    def _log_refusal(self, endpoint: str, event: StripeEvent | None, outcome: str) -> None:
+        unlogged = self._refusals.unlogged(outcome)
+        if unlogged is None:
+            return
+        log.warning(
+            "webhook_refused",
+            endpoint=endpoint if endpoint in self._secrets else OTHER,
+            event_id=event.id if event else None,
+            event_type=event.type if event else None,
+            outcome=outcome,
+            unlogged=unlogged,
+        )
