@@ -1,0 +1,8 @@
+"""`tollbridge demo`."""
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Show it."""

@@ -1,0 +1,23 @@
+"""The command line: `tollbridge up`, `send`, `demo`."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.demo import demo
+from app.cli.send import send
+from app.cli.up import up
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tollbridge")
+def main() -> None:
+    """Tollbridge carries what happens in Stripe to OpenMeter and NATS, once, whatever crashes on the way."""
+
+
+main.add_command(up)
+main.add_command(send)
+main.add_command(demo)
+
+if __name__ == "__main__":
+    main()
