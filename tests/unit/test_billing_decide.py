@@ -1,0 +1,337 @@
+"""What each event means, and that it is said once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from billing.decide import Decision, Known, Outcome, Policy, decide, lookups
+from billing.position import Position
+from billing.seen import Seen
+from billing.state import SubscriptionState
+from billing.stripe_event import parse_event
+from tests.stripe_shapes import (
+    NOON,
+    Json,
+    body,
+    checkout_session,
+    event,
+    invoice,
+    subscription,
+    thin_event,
+    unpaid_invoice,
+)
+
+
+class Memory:
+    """The two tables, as dictionaries; each event comes at the next offset."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.seen: dict[str, Seen] = {}
+        self.rows: dict[str, SubscriptionState] = {}
+        self.offset = 0
+
+    def tell(self, built: Json, *, offset: int | None = None) -> Decision:
+        if offset is None:
+            offset = self.offset = self.offset + 1
+        parsed = parse_event(body(built))
+        keys = lookups(parsed)
+        known = Known(self.seen, self.rows.get(keys.subscription or ""))
+        decision = decide(parsed, Position("stripe.events", 0, offset), NOON, known, self.policy)
+        self.seen |= decision.remember
+        if decision.subscription is not None:
+            assert keys.subscription is not None
+            self.rows[keys.subscription] = decision.subscription
+        return decision
+
+
+def ids(decision: Decision) -> list[str]:
+    return [fact.id for fact in decision.facts]
+
+
+def sub_event(kind: str, status: str = "active", event_id: str = "evt_1", **more: Any) -> Json:
+    return event(f"customer.subscription.{kind}", subscription(status=status), event_id=event_id, **more)
+
+
+STARTED = "subscription.started:sub_1"
+ENDED = "subscription.ended:sub_1"
+
+
+@pytest.mark.parametrize("status", ["active", "trialing"])
+def test_a_subscription_created_active_or_trialing_has_started(status: str) -> None:
+    assert ids(Memory().tell(sub_event("created", status))) == [STARTED]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "past_due", "paused", "something_new"])
+def test_any_other_status_proves_no_start(status: str) -> None:
+    assert ids(Memory().tell(sub_event("created", status))) == []
+
+
+def test_the_update_that_first_makes_it_active_starts_it() -> None:
+    memory = Memory()
+    memory.tell(sub_event("created", "incomplete"))
+    first = memory.tell(sub_event("updated", event_id="evt_2", previous={"status": "incomplete"}))
+    assert ids(first) == [STARTED, "subscription.updated:evt_2"]
+    assert first.facts[1].data["previous_status"] == "incomplete"
+    second = memory.tell(sub_event("updated", event_id="evt_3", previous={"metadata": {}}))
+    assert ids(second) == ["subscription.updated:evt_3"]
+
+
+def test_an_update_away_from_active_proves_that_it_had_started() -> None:
+    decision = Memory().tell(sub_event("updated", "past_due", previous={"status": "active"}))
+    assert ids(decision) == [STARTED, "subscription.updated:evt_1"]
+
+
+def test_a_resumed_subscription_that_was_never_active_starts() -> None:
+    assert ids(Memory().tell(sub_event("resumed"))) == [STARTED]
+
+
+@pytest.mark.parametrize(
+    "kind", ["trial_will_end", "paused", "pending_update_applied", "pending_update_expired"]
+)
+def test_other_events_change_the_state_and_tell_no_update(kind: str) -> None:
+    memory = Memory()
+    memory.tell(sub_event("created", "incomplete"))
+    decision = memory.tell(sub_event(kind, "past_due", event_id="evt_2", created=NOON + 1))
+    assert ids(decision) == []
+    assert memory.rows["platform|live|cus_1|sub_1"].status == "past_due"
+
+
+def test_a_deleted_subscription_has_ended_once() -> None:
+    memory = Memory()
+    assert ids(memory.tell(sub_event("deleted", "canceled"))) == [ENDED]
+    again = memory.tell(sub_event("deleted", "canceled", event_id="evt_2"))
+    assert ids(again) == []
+
+
+def test_an_update_to_canceled_ends_it_too() -> None:
+    assert ENDED in ids(Memory().tell(sub_event("updated", "canceled", previous={"status": "active"})))
+
+
+def test_a_deleted_event_ends_it_whatever_its_object_says() -> None:
+    decision = Memory().tell(sub_event("deleted", "unpaid"))
+    assert ids(decision) == [ENDED]
+    assert decision.facts[0].data["status"] == "canceled"
+
+
+@pytest.mark.parametrize("kind", ["updated", "deleted"])
+def test_an_incomplete_subscription_that_expires_neither_started_nor_ended(kind: str) -> None:
+    told = ids(Memory().tell(sub_event(kind, "incomplete_expired")))
+    assert STARTED not in told
+    assert ENDED not in told
+
+
+def test_a_created_that_comes_after_the_end_still_starts_it_but_is_stale() -> None:
+    memory = Memory()
+    memory.tell(sub_event("deleted", "canceled", event_id="evt_9", created=NOON + 60))
+    late = memory.tell(sub_event("created"))
+    assert late.outcome is Outcome.STALE
+    assert ids(late) == [STARTED]
+    assert late.facts[0].data["superseded"] is True
+    assert memory.rows["platform|live|cus_1|sub_1"].status == "canceled"
+
+
+def test_a_stale_update_is_told_as_superseded() -> None:
+    memory = Memory()
+    memory.tell(
+        sub_event("updated", "past_due", event_id="evt_9", created=NOON + 60, previous={"status": "active"})
+    )
+    late = memory.tell(sub_event("updated", event_id="evt_2", previous={"status": "trialing"}))
+    assert (late.outcome, ids(late)) == (Outcome.STALE, ["subscription.updated:evt_2"])
+    assert late.facts[0].data["superseded"] is True
+    assert "past_due" in late.reason
+
+
+def checkout_event(kind: str = "completed", event_id: str = "evt_c", **changes: Any) -> Json:
+    return event(f"checkout.session.{kind}", checkout_session(**changes), event_id=event_id)
+
+
+def test_a_paid_checkout_starts_its_subscription_before_stripe_names_it() -> None:
+    memory = Memory()
+    decision = memory.tell(checkout_event())
+    assert ids(decision) == [STARTED]
+    assert decision.facts[0].data["checkout_session"] == "cs_1"
+    assert decision.facts[0].data["invoice"] == "in_1"
+    assert memory.rows["platform|live|cus_1|sub_1"].status is None
+    assert ids(memory.tell(sub_event("created"))) == []
+
+
+def test_what_a_checkout_says_comes_from_the_subscription_once_it_is_known() -> None:
+    memory = Memory()
+    memory.tell(sub_event("created", "incomplete"))
+    data = memory.tell(checkout_event()).facts[0].data
+    assert (data["price"], data["amount"], data["currency"]) == ("price_pro", 2900, "usd")
+
+
+def test_an_unpaid_checkout_waits_for_its_payment() -> None:
+    memory = Memory()
+    assert ids(memory.tell(checkout_event(payment_status="unpaid"))) == []
+    assert ids(memory.tell(checkout_event("async_payment_succeeded", "evt_d"))) == [STARTED]
+
+
+@pytest.mark.parametrize("mode", ["payment", "setup", "something_new"])
+def test_a_checkout_of_another_mode_starts_nothing(mode: str) -> None:
+    decision = Memory().tell(checkout_event(mode=mode, subscription=None))
+    assert (decision.outcome, decision.facts) == (Outcome.IGNORED, ())
+
+
+@pytest.mark.parametrize("kinds", [("paid",), ("payment_succeeded",), ("paid", "payment_succeeded")])
+def test_a_payment_succeeds_once_whichever_events_say_so(kinds: tuple[str, ...]) -> None:
+    memory = Memory()
+    told = [ids(memory.tell(event(f"invoice.{kind}", invoice(), event_id=f"evt_{kind}"))) for kind in kinds]
+    assert told == [["payment.success:in_1"], *([[]] * (len(kinds) - 1))]
+
+
+def test_a_payment_says_what_was_paid_and_for_what() -> None:
+    (fact,) = Memory().tell(event("invoice.paid", invoice(), created=NOON + 60)).facts
+    assert fact.time == NOON
+    assert fact.subject == "cus_1"
+    expected = {
+        "amount": 2900,
+        "currency": "usd",
+        "billing_reason": "subscription_cycle",
+        "subscription": "sub_1",
+        "invoice": "in_1",
+        "price": "price_pro",
+        "plan": "price_pro",
+        "product": "prod_seat",
+        "attempt": 1,
+        "zero_amount": False,
+        "period_end": "2026-11-28T12:00:00Z",
+    }
+    assert {name: fact.data[name] for name in expected} == expected
+
+
+def test_each_failed_attempt_is_told_once_and_then_the_payment() -> None:
+    memory = Memory()
+    told = [
+        ids(memory.tell(event("invoice.payment_failed", unpaid_invoice(attempt=n), event_id=f"evt_{i}")))
+        for i, n in enumerate((1, 2, 2))
+    ]
+    assert told == [["payment.failed:in_1:1"], ["payment.failed:in_1:2"], []]
+    assert ids(memory.tell(event("invoice.paid", invoice(), event_id="evt_p"))) == ["payment.success:in_1"]
+
+
+def test_a_failed_payment_says_what_is_still_due() -> None:
+    (fact,) = Memory().tell(event("invoice.payment_failed", unpaid_invoice())).facts
+    assert (fact.data["amount"], fact.data["next_attempt"]) == (2900, "2026-11-01T12:00:00Z")
+
+
+def test_a_failed_payment_without_attempt_count_is_told_by_its_event() -> None:
+    unnumbered = unpaid_invoice()
+    del unnumbered["attempt_count"]
+    assert ids(Memory().tell(event("invoice.payment_failed", unnumbered))) == ["payment.failed:in_1:evt_1"]
+
+
+def test_a_payment_without_subscription_is_the_customers() -> None:
+    memory = Memory()
+    decision = memory.tell(event("invoice.paid", invoice(subscription_id=None)))
+    assert ids(decision) == ["payment.success:in_1"]
+    assert decision.facts[0].data["subscription"] is None
+    assert memory.rows == {}
+
+
+def test_a_payment_of_nothing_is_marked_and_can_be_left_out() -> None:
+    nothing = event("invoice.paid", invoice(amount_paid=0, amount_due=0, total=0))
+    (fact,) = Memory().tell(nothing).facts
+    assert fact.data["zero_amount"] is True
+    assert Memory(Policy(tell_zero_payments=False)).tell(nothing).facts == ()
+
+
+def test_the_last_payment_is_kept_with_the_subscription_in_any_order() -> None:
+    failed = event("invoice.payment_failed", unpaid_invoice(), event_id="evt_f", created=NOON)
+    paid = event("invoice.paid", invoice(), event_id="evt_p", created=NOON)
+    for first, second in ((failed, paid), (paid, failed)):
+        memory = Memory()
+        memory.tell(first)
+        memory.tell(second)
+        payment = memory.rows["platform|live|cus_1|sub_1"].payment
+        assert payment is not None
+        assert (payment.paid, payment.invoice) == (True, "in_1")
+
+
+def test_the_same_event_elsewhere_is_a_duplicate_and_changes_nothing() -> None:
+    memory = Memory()
+    memory.tell(sub_event("created"))
+    again = memory.tell(sub_event("created"))
+    assert (again.outcome, again.facts, again.remember, again.subscription) == (
+        Outcome.DUPLICATE,
+        (),
+        {},
+        None,
+    )
+    assert "offset 1" in again.reason
+
+
+def test_the_same_message_again_is_worked_through_again() -> None:
+    memory = Memory()
+    first = memory.tell(sub_event("created"), offset=7)
+    memory.tell(sub_event("updated", "canceled", event_id="evt_2", created=NOON + 9), offset=8)
+    again = memory.tell(sub_event("created"), offset=7)
+    assert again.outcome is Outcome.REPLAYED
+    assert ids(again) == ids(first) == [STARTED]
+    assert again.remember == first.remember
+    assert again.subscription == memory.rows["platform|live|cus_1|sub_1"]
+
+
+def test_the_time_of_the_first_sighting_survives_a_replay() -> None:
+    parsed = parse_event(body(sub_event("created")))
+    here = Position("stripe.events", 0, 7)
+    first = decide(parsed, here, NOON, Known({}, None), Policy())
+    again = decide(parsed, here, NOON + 999, Known(first.remember, None), Policy())
+    assert again.remember == first.remember
+
+
+def test_an_unknown_type_is_ignored_and_remembered() -> None:
+    decision = Memory().tell(event("moon.landed", {"object": "moon"}))
+    assert (decision.outcome, decision.facts) == (Outcome.IGNORED, ())
+    assert list(decision.remember) == ["platform|live|evt_1"]
+
+
+def test_a_thin_event_is_rejected_and_says_what_to_configure() -> None:
+    decision = Memory().tell(thin_event("v1.invoice.paid", {"id": "in_1", "type": "invoice"}))
+    assert (decision.outcome, decision.problem) == (Outcome.REJECTED, "thin_event")
+    assert "snapshot events" in decision.reason
+
+
+def test_a_rejected_message_is_rejected_again_when_it_is_replayed() -> None:
+    memory = Memory()
+    thin = thin_event("v1.invoice.paid", {"id": "in_1"})
+    assert [memory.tell(thin, offset=3).outcome for _ in range(2)] == [Outcome.REJECTED] * 2
+
+
+@pytest.mark.parametrize(
+    ("built", "problem"),
+    [
+        (event("customer.subscription.updated", invoice()), "wrong_shape"),
+        (event("customer.subscription.updated", {"id": "sub_1"}), "wrong_shape"),
+        (event("customer.subscription.updated", subscription(customer=None)), "no_customer"),
+        (event("invoice.paid", subscription()), "wrong_shape"),
+        (event("invoice.paid", {"object": "invoice"}), "wrong_shape"),
+        (event("invoice.paid", invoice(customer=None)), "no_customer"),
+        (event("checkout.session.completed", invoice()), "wrong_shape"),
+        (checkout_event(subscription=None), "wrong_shape"),
+        (checkout_event(customer=None), "no_customer"),
+    ],
+)
+def test_what_makes_no_sense_is_rejected_with_its_reason(built: Json, problem: str) -> None:
+    decision = Memory().tell(built)
+    assert (decision.outcome, decision.problem, decision.facts) == (Outcome.REJECTED, problem, ())
+    assert decision.subscription is None
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+def test_the_other_modes_events_touch_nothing(mode: Any) -> None:
+    memory = Memory(Policy(livemode=mode))
+    decision = memory.tell(sub_event("created", livemode=mode != "live"))
+    assert (decision.outcome, decision.facts) == (Outcome.IGNORED, ())
+    assert memory.rows == {}
+    assert ids(memory.tell(sub_event("created", livemode=mode == "live"))) == [STARTED]
+
+
+def test_the_subscriptions_key_begins_with_the_partitions() -> None:
+    keys = lookups(parse_event(body(event("invoice.paid", invoice(), account="acct_1", livemode=False))))
+    assert keys.subscription == "acct_1|test|cus_1|sub_1"
+    assert keys.seen == ("acct_1|test|evt_1", "acct_1|test|payment.success:in_1")
