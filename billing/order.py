@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any
@@ -92,6 +92,9 @@ def fold(frontier: Frontier, new: Snapshot) -> Frontier:
     """
     if not frontier:
         return (new,)
+    if new.rank > frontier[0].rank:  # the usual case, and what the rest would come to
+        oldest = sorted({old.rank for old in frontier}, reverse=True)[: _SECONDS - 1][-1]
+        return (new, *(_slim(old) for old in frontier if old.rank >= oldest))
     if any(old.identity == new.identity for old in frontier):
         return frontier
     members = (new, *frontier)
@@ -123,7 +126,9 @@ def fingerprint(reading: Subscription) -> str:
 
 
 def _slim(one: Snapshot) -> Snapshot:
-    return one if one.reading is None else replace(one, reading=None)
+    if one.reading is None:
+        return one
+    return Snapshot(one.event, one.created, one.terminal, one.status, one.before, one.after, None)
 
 
 def _rank(one: Snapshot) -> tuple[bool, int]:

@@ -21,6 +21,8 @@ def identifier(value: Any) -> str | None:
 
     Where Stripe put the whole object in place of its id (an expanded field), return the object's id.
     """
+    if value is None:
+        return None
     if isinstance(value, dict):
         value = value.get("id")
     if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and "|" not in value:
