@@ -1,4 +1,4 @@
-"""librdkafka's own log, made short: while Kafka is away it writes some twenty lines a second, all the same."""
+"""librdkafka's own log, made short: while Kafka is away it writes the same twenty lines a second."""
 
 from __future__ import annotations
 

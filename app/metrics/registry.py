@@ -26,7 +26,8 @@ class Metrics(Vocabulary):
 
     def __init__(self, process: Process, registry: CollectorRegistry) -> None:
         """Register the metrics of `process`, and those of Python and the operating system, on `registry`."""
-        disable_created_metrics()  # a second series beside each counter, which no dashboard of ours reads
+        # A second series beside each counter, which no dashboard of ours reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.process = process
         self.registry = registry
         ProcessCollector(registry=registry)
