@@ -146,8 +146,9 @@ class Stack:
         if self.options.broker == "tansu":
             return Tansu(port, output=output)
         self._note("kafka", "preparing", "fetches its jars the first time, formats its storage")
-        jars = self.options.home / "kafka-jars"
-        return await Kafka.prepare(self._directory / "kafka", cache=jars, port=port, output=output)
+        return await Kafka.prepare(
+            self._directory / "kafka", cache=self.options.jars, port=port, output=output
+        )
 
     def _choose_directory(self) -> Path:
         """Return where NATS, Kafka and the tables keep their data.
@@ -158,7 +159,7 @@ class Stack:
         url = self.options.given.get("KAFKA_URL")
         if url is not None:
             return self.options.home / f"broker-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
-        if self.options.broker == "kafka":
+        if self.options.broker == "kafka" and not self.options.throwaway:
             return self.options.home / "kept"
         return Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="tollbridge-")))
 

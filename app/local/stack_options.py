@@ -38,12 +38,14 @@ class StackOptions:
     `given`: settings of parts that run already. One that holds KAFKA_URL, NATS_URL or OPENMETER_URL makes
     the stack use that and start none; a test gives `broker.environment()` of the broker it shares.
     `settings`: environment variables for the four processes; they win over what the parts want.
+    `throwaway`: keep no data, whatever the broker could keep.
     `logs`: a directory in which each part writes a file; without it `on_line` gets every line.
     """
 
     broker: BrokerName = "tansu"
     without: frozenset[SinkName] = frozenset()
     home: Path = HOME
+    jars: Path = HOME / "kafka-jars"
     given: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     usual_ports: bool = False
@@ -52,6 +54,7 @@ class StackOptions:
     on_line: OnLine | None = None
     on_note: Callable[[Note], None] = lambda _: None
     sandbox_control: bool = False
+    throwaway: bool = False
 
     def output(self, part: str) -> Output:
         """Return where `part`'s output goes."""

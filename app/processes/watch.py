@@ -65,8 +65,9 @@ class Watch:
             await asyncio.sleep(INTERVAL)
 
     def _assigned(self) -> Result:
-        if not self._app.started:
-            return Result("not_ready", "starting")
+        consumer = self._app.consumer if self._app.started else None
+        if not isinstance(consumer, Consumer) or not consumer.rebalances:
+            return Result("not_ready", "joining the group")
         if self._app.rebalancing:
             return Result("not_ready", "partitions are being assigned")
         # None assigned is no fault: there are more workers than partitions, and this one stands by.

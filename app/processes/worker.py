@@ -10,6 +10,7 @@ Exit codes: 0 after a signal, 1 when the worker had to stop, 2 when the settings
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -94,7 +95,9 @@ def main(process: Process, port: Callable[[Settings], int], assemble: Assemble) 
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - logs are not set up before the settings are read
         return 2
-    configure_logs(settings)
+    configure_logs(settings, process)
+    for chatty in ("faust", "mode", "aiokafka", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         return asyncio.run(Worker(process, settings, port(settings), assemble).run())
     except SettingsError as error:
