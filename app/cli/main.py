@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli.demo import demo
+from app.cli.demo.command import demo
 from app.cli.send import send
 from app.cli.up import up
 

@@ -1,8 +1,0 @@
-"""`tollbridge demo`."""
-
-import click
-
-
-@click.command()
-def demo() -> None:
-    """Show it."""
