@@ -18,7 +18,13 @@ from app.settings import Settings
 
 # For web.AppRunner. Bodies are kept as they came, so nothing is decompressed on the way in, which could be a
 # small bomb besides; what is left of a refused body is read away for a moment only.
-RUNNER: Mapping[str, Any] = {"access_log": None, "auto_decompress": False, "lingering_time": 2.0}
+# A webhook whose sender went away is kept all the same: its handler is not cancelled.
+RUNNER: Mapping[str, Any] = {
+    "access_log": None,
+    "auto_decompress": False,
+    "lingering_time": 2.0,
+    "handler_cancellation": False,
+}
 
 
 def _open() -> str | None:
