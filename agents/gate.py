@@ -26,9 +26,15 @@ class Gate:
         self._observer = observer
         self._queue = asyncio.Lock()
         self._told = breaker.state
+        self._trouble = ""
         self.changed = Pulse()
         """Beats when a call has ended or the state has changed."""
         observer.breaker(breaker.state)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why calls do not flow, a sentence for /readyz; None while they do."""
+        return None if self.closed else self._trouble
 
     @property
     def closed(self) -> bool:
@@ -57,6 +63,7 @@ class Gate:
     def failed(self, permit: Permit, error: Retry, after: float | None = None) -> None:
         """Note that it did not, or asked for a pause of `after` seconds, or (Trip) refuses everything."""
         now = self._clock.monotonic()
+        self._trouble = error.detail
         if isinstance(error, Trip):
             self._breaker.trip(permit, now)
         else:

@@ -77,6 +77,11 @@ class OpenMeterSink:
         """Whether the sink is being asked: its breaker is closed."""
         return self._gate.closed
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the sink is not being asked, a sentence for /readyz; None while its breaker is closed."""
+        return self._gate.trouble
+
     async def accept(self, held: Held) -> None:
         """Take a message; returns when there is room for it. Blocks while the breaker is open."""
         await self._room.enter(len(held.message.value))

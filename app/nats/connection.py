@@ -64,7 +64,10 @@ class Connection:
             attempt = self._attempts
             async with self._lock:
                 if attempt == self._attempts:  # otherwise somebody tried while we waited for our turn
-                    await self._connect()
+                    try:
+                        await self._connect()
+                    finally:
+                        self._attempts += 1
         if self._jetstream is None or not self.connected:
             raise Retry(f"There is no connection to NATS: {self._last_error}.")
         return self._jetstream
@@ -85,7 +88,6 @@ class Connection:
     async def _connect(self) -> None:
         self._denied.clear()
         self._unauthorized = False
-        self._attempts += 1
         client = Client()
         try:
             async with asyncio.timeout(self._timeout):

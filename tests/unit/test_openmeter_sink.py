@@ -163,7 +163,7 @@ async def test_the_breaker_opens_and_nothing_is_sent_before_its_time() -> None:
     bench.openmeter.down = Retry("connection refused")
     async with running(bench.sink.run()):
         await bench.feed(hold(10))
-        await go_on(bench.clock, lambda: not bench.sink.available, step=0.05)
+        await go_on(bench.clock, lambda: bench.sink.trouble is not None, step=0.05)
         sent = len(bench.openmeter.requests)
         assert sent == 3
         bench.clock.advance(0.9)
@@ -176,7 +176,7 @@ async def test_while_open_accept_blocks_so_the_backlog_waits_in_kafka() -> None:
     bench.openmeter.down = Retry("connection refused")
     async with running(bench.sink.run()):
         await bench.feed(hold(10))
-        await go_on(bench.clock, lambda: not bench.sink.available)
+        await go_on(bench.clock, lambda: bench.sink.trouble is not None)
         more = asyncio.ensure_future(bench.sink.accept(FakeHeld(billing_message(10))))
         await turns()
         assert not more.done()
