@@ -129,7 +129,7 @@ async def test_denied_permission_opens_the_breaker_at_once_and_buries_nothing() 
         assert not bench.sink.available
         bench.bus.down = None
         await go_on(bench.clock, lambda: feeding.done() and all(held.settled for held in messages))
-    assert bench.sink.available
+    assert bench.observer.states[-1] == "closed"
     assert bench.dead_letters.letters == []
     assert len(bench.bus.stored) == 10
 
