@@ -77,7 +77,7 @@ class Life:
     # What may happen. Each does nothing where Stripe would not let it happen.
 
     def subscribe(self, how: str) -> None:
-        """Begin: active, trialing, incomplete, or through a paid, delayed or trial checkout."""
+        """Begin: active, trialing, incomplete, or through a checkout: paid, late, trial or not paid by it."""
         if self._sub is not None:
             return
         status = {"trial": "trialing", "checkout_trial": "trialing", "active": "active"}.get(
@@ -100,7 +100,9 @@ class Life:
         if status != "incomplete":
             self._started()
             self._paid(invoice)
-        if how.startswith("checkout"):
+        if how == "checkout_lapsed":
+            self._checkout("completed", "unpaid")
+        elif how.startswith("checkout"):
             late = how == "checkout_delayed"
             if late:
                 self._checkout("completed", "unpaid")
@@ -314,7 +316,15 @@ ACTIONS: dict[str, Callable[[Life], None]] = {
     "upgrade_2": lambda life: life.upgrade("price_max", 5),
     "downgrade": lambda life: life.upgrade("price_basic", 1),
 }
-BEGINNINGS = ("active", "trial", "incomplete", "checkout", "checkout_delayed", "checkout_trial")
+BEGINNINGS = (
+    "active",
+    "trial",
+    "incomplete",
+    "checkout",
+    "checkout_delayed",
+    "checkout_trial",
+    "checkout_lapsed",
+)
 
 
 @st.composite
