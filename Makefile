@@ -22,6 +22,14 @@ help:  ## Say what can be made
 .PHONY: setup
 setup: $(READY)  ## Create the virtual environment from the lock file
 
+.PHONY: demo
+demo: $(READY)  ## Show the whole road with a made-up history (half a minute, nothing else needed)
+	$(BIN)/tollbridge demo
+
+.PHONY: up
+up: $(READY)  ## Run everything on this machine, in one terminal, until Ctrl-C
+	$(BIN)/tollbridge up
+
 .PHONY: test
 test: $(READY)  ## Run every test that this machine can run (under fifteen minutes on two cores)
 	$(BIN)/pytest

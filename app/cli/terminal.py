@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 from app.local.stack_options import Note
 
 WIDTH = 18
+LOG_WIDTH = 130
 _STYLES: Mapping[str, str] = {
     "ingress": "bold cyan",
     "lifecycle": "bold magenta",
@@ -25,6 +27,9 @@ class Terminal:
     def __init__(self, console: Console | None = None) -> None:
         """Take a console, by default the standard output's; it writes no colours into a file."""
         self.console = console or Console(highlight=False)
+        if not self.console.is_terminal and "COLUMNS" not in os.environ:
+            # A log has no width; rich would fold its tables at 80.
+            self.console.width = LOG_WIDTH
 
     def say(self, sentence: str, style: str = "") -> None:
         """Write a sentence of our own."""

@@ -39,8 +39,9 @@ def show_customer(
     console.print()
     console.print(Text.assemble((customer.id, "bold cyan"), f" {customer.story}"))
     said = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("Stripe said", "", "answer", "decided (the core, replayed)"):
-        said.add_column(column, overflow="fold")
+    for column in ("Stripe said", "", "answer"):
+        said.add_column(column, no_wrap=True)
+    said.add_column("decided (the core, replayed)", overflow="fold")
     for answered, decision in zip(answers, replay(answers, now), strict=True):
         said.add_row(
             str(answered.post.event["type"]),
