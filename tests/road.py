@@ -14,7 +14,6 @@ from typing import Any
 
 import aiohttp
 import nats
-import nats.errors
 import orjson
 from confluent_kafka import Consumer, TopicPartition
 from nats.js.api import ConsumerConfig, DeliverPolicy
@@ -47,14 +46,18 @@ class Road:
 
     # In
 
-    async def post(self, bodies: Iterable[bytes], *, abreast: int = 8) -> None:
+    async def post(
+        self, bodies: Iterable[bytes], *, abreast: int = 8, each_second: float | None = None
+    ) -> None:
         """Post each body until it is answered 200, as Stripe does, `abreast` at a time."""
         queue = list(bodies)[::-1]
+        pause = abreast / each_second if each_second else 0.0
         async with aiohttp.ClientSession() as http:
 
             async def sender() -> None:
                 while queue:
                     await self._deliver(http, queue.pop())
+                    await asyncio.sleep(pause)
 
             await asyncio.gather(*(sender() for _ in range(abreast)))
 
@@ -106,7 +109,7 @@ class Road:
             while True:
                 try:
                     batch = await reader.fetch(500, timeout=0.5)
-                except nats.errors.TimeoutError:
+                except TimeoutError:
                     return found
                 found.update(fact_key(orjson.loads(message.data)) for message in batch)
                 for message in batch:
@@ -144,6 +147,10 @@ class Road:
     async def read(self, topic: str) -> list[tuple[bytes, bytes | None]]:
         """All records of `topic`, keys and values."""
         return await asyncio.to_thread(self._read, topic)
+
+    async def by_partition(self, topic: str) -> dict[int, list[tuple[bytes, bytes | None]]]:
+        """All records of each partition of `topic`, in order."""
+        return await asyncio.to_thread(self._by_partition, topic)
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """The committed offset of each partition; 0 where there is none."""

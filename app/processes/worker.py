@@ -194,20 +194,25 @@ class Worker:
         for step in steps:
             while not self._over.is_set():
                 try:
-                    await step()
+                    await self._unless_over(step())
                 except Retry as error:
                     log.warning("not_there_yet", process=self._process, why=error.detail)
-                    await self._pause(RETRY_SECONDS)
+                    await self._unless_over(asyncio.sleep(RETRY_SECONDS))
                 else:
                     break
         return not self._over.is_set()
 
-    async def _pause(self, seconds: float) -> None:
+    async def _unless_over(self, waited_for: Awaitable[object]) -> None:
+        """Wait for it, or for the end of the process, whichever comes first."""
+        over = asyncio.ensure_future(self._over.wait())
+        task = asyncio.ensure_future(waited_for)
         try:
-            async with asyncio.timeout(seconds):
-                await self._over.wait()
-        except TimeoutError:
-            return
+            await asyncio.wait((over, task), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()
+        finally:
+            over.cancel()
+            task.cancel()
 
     def _crash(self, parts: Parts) -> Callable[[], Awaitable[None]]:
         async def watch_faust() -> None:

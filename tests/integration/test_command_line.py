@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.local.application import is_setting
 from app.local.java import missing
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -25,13 +26,8 @@ UP_WITHIN = 90.0
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Ours without what would change the stack; ports that nobody else in the tests wants."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("TOLLBRIDGE_", "STRIPE_")) and not name.endswith("_URL")
-    }
-    return {**kept, **extra}
+    """Ours without any setting."""
+    return {**{name: value for name, value in os.environ.items() if not is_setting(name)}, **extra}
 
 
 class Running:
@@ -91,7 +87,13 @@ class Running:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path, ["--without", "nats"])
+    # A group on Tansu is joined in half the session timeout.
+    quick = {
+        "TOLLBRIDGE_SESSION_TIMEOUT": "3",
+        "TOLLBRIDGE_HEARTBEAT_INTERVAL": "1",
+        "TOLLBRIDGE_DELIVERY_TIMEOUT": "1",
+    }
+    running = Running(tmp_path, ["--without", "nats"], **quick)
     try:
         running.wait_until_up()
         yield running

@@ -1,0 +1,99 @@
+"""kill -9 of each process while events flow: nothing is lost, nothing is told twice, nothing committed ahead.
+
+The ledger: a town of customers is posted, and a process is killed and started again several times meanwhile.
+At the end the sinks hold the model's facts and no others, the state is the model's, and all is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import orjson
+import pytest
+
+from app.local.application import Application
+from tests.road import OpenRoad, Road
+from tests.stripe_model import History
+from tests.town import bodies, town
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+GROUPS = (
+    ("tollbridge-lifecycle", "stripe.events"),
+    ("tollbridge-openmeter", "billing.events"),
+    ("tollbridge-nats", "billing.events"),
+)
+
+
+async def kill_while_posting(road: Road, history: History, victims: list[str], kills: int) -> None:
+    posting = asyncio.create_task(road.post(bodies(history), abreast=2, each_second=60))
+    for number in range(kills):
+        await asyncio.sleep(1.5)
+        victim = road.stack.applications[victims[number % len(victims)]]
+        await victim.kill()
+        await nothing_is_committed_ahead(road)
+        await victim.start()
+    await posting
+
+
+async def nothing_is_committed_ahead(road: Road) -> None:
+    """Every event before lifecycle's committed offset has left its mark in the changelog of `seen`."""
+    committed = await road.committed("tollbridge-lifecycle", "stripe.events")
+    marks = {key.decode().split("|")[-1] for key, _ in await road.read(road.changelog("seen"))}
+    for partition, records in (await road.by_partition("stripe.events")).items():
+        for _, value in records[: committed[partition]]:
+            assert value is not None
+            assert orjson.loads(value)["id"] in marks
+
+
+async def ledger_is_whole(road: Road, history: History) -> None:
+    await road.settled(history.facts)
+    await road.all_committed(GROUPS)
+    states = await road.states()
+    assert {key: state.status for key, state in states.items() if key in history.truth} == {
+        key: subscription["status"] for key, subscription in history.truth.items()
+    }
+    told = Counter((event["source"], event["id"]) for event in await road.billing_events())
+    assert {
+        f"{source.split('/')[-2]}|{source.split('/')[-1]}|{name}" for source, name in told
+    } == history.facts
+    assert await road.dead_letters() == []
+
+
+@pytest.mark.parametrize("victim", ["ingress", "lifecycle", "openmeter", "nats"])
+async def test_kill_of_one_process_loses_nothing(open_road: OpenRoad, victim: str) -> None:
+    history = town(seed=11, customers=60)
+    async with open_road() as road:
+        await kill_while_posting(road, history, [victim], kills=3)
+        await ledger_is_whole(road, history)
+
+
+async def test_two_lifecycle_workers_of_which_one_is_killed(open_road: OpenRoad) -> None:
+    history = town(seed=12, customers=60)
+    async with open_road() as road:
+        second: Application = await road.stack.add_lifecycle_worker()
+        await kill_while_posting(road, history, [second.name, "lifecycle"], kills=2)
+        await ledger_is_whole(road, history)
+
+
+async def test_a_frozen_worker_writes_nothing_over_its_successor(open_road: OpenRoad) -> None:
+    """SIGSTOP for longer than the session: the partitions move; woken, it must not write for them."""
+    first, rest = town(seed=13, customers=40), town(seed=14, customers=40)
+    async with open_road() as road:
+        await road.stack.add_lifecycle_worker()
+        frozen = road.stack.applications["lifecycle"]
+        posting = asyncio.create_task(road.post(bodies(first), abreast=2, each_second=60))
+        await asyncio.sleep(0.5)
+        frozen.pause()
+        await posting
+        await road.post(bodies(rest))
+        await road.settled(first.facts | rest.facts)
+        before = await road.states()
+        frozen.resume()
+        await asyncio.sleep(4)
+        assert {key: state.view() for key, state in (await road.states()).items()} == {
+            key: state.view() for key, state in before.items()
+        }
+        both = History([*first.events, *rest.events], first.facts | rest.facts, first.truth | rest.truth)
+        await ledger_is_whole(road, both)
