@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from app.cli.terminal import Terminal
+from app.local.application import is_setting
 from app.local.java import KafkaUnavailable
 from app.local.ports import NoFreePort
 from app.local.process import ProcessFailed
@@ -51,15 +52,14 @@ def options_of(
     environment: Mapping[str, str], broker: BrokerName, without: frozenset[SinkName], terminal: Terminal
 ) -> StackOptions:
     """Return the stack's options: what the environment sets wins over what the local parts want."""
-    owned = ("TOLLBRIDGE_DATA_DIR",)  # lives and dies with the broker, see Stack
+    # Where the tables are is the stack's to say: they live and die with what the broker holds.
+    owned = {*GIVEN, SECRET_PREFIX, "TOLLBRIDGE_DATA_DIR"}
     return StackOptions(
         broker=broker,
         without=without,
         given={name: environment[name] for name in GIVEN if environment.get(name)},
         settings={
-            name: value
-            for name, value in environment.items()
-            if name.startswith("TOLLBRIDGE_") and name not in owned
+            name: value for name, value in environment.items() if is_setting(name) and name not in owned
         },
         usual_ports=True,
         secret=environment.get(SECRET_PREFIX) or make_secret(),

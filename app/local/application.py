@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
@@ -9,6 +10,7 @@ from typing import Literal, get_args
 from app.local.ports import LOOPBACK
 from app.local.process import Output
 from app.local.server import SingleServer, answers_http
+from app.settings import SECRET_PREFIX, Settings, variable
 
 ProcessName = Literal["ingress", "lifecycle", "openmeter", "nats"]
 PROCESS_NAMES: tuple[ProcessName, ...] = get_args(ProcessName)
@@ -18,6 +20,14 @@ USUAL_PORTS: Mapping[ProcessName, int] = {
     "openmeter": 6067,
     "nats": 6068,
 }
+
+
+_OTHERS = frozenset(variable(field) for field in Settings.model_fields)
+
+
+def is_setting(name: str) -> bool:
+    """Say whether an environment variable is one that our processes read."""
+    return name in _OTHERS or name.startswith(("TOLLBRIDGE_", SECRET_PREFIX))
 
 
 class Application(SingleServer):
@@ -54,8 +64,12 @@ class Application(SingleServer):
         return [sys.executable, "-m", f"app.processes.{self.process}"]
 
     def variables(self) -> Mapping[str, str]:
-        """Return its settings, and what makes its output arrive line by line."""
+        """Return ours without any setting, then its settings, and what makes its output arrive by the line.
+
+        A setting of the shell's would reach every stack otherwise, a test's and the demo's too.
+        """
         return {
+            **{name: value for name, value in os.environ.items() if not is_setting(name)},
             **self.settings,
             f"TOLLBRIDGE_{self.process.upper()}_PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",

@@ -53,10 +53,10 @@ class Process:
         environment: Mapping[str, str] | None = None,
         output: Output | None = None,
     ) -> None:
-        """Take `environment`, variables beside our own, and `output`."""
+        """Take all the environment variables it gets, by default ours, and where its output goes."""
         self.name = name
         self._command = list(command)
-        self._environment = dict(environment or {})
+        self._environment = None if environment is None else dict(environment)
         self._output = output or Output()
         self._child: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
@@ -101,7 +101,7 @@ class Process:
         try:
             self._child = subprocess.Popen(  # noqa: S603 - the commands are ours
                 command,
-                env={**os.environ, **self._environment},
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if log is None else log,
                 stderr=subprocess.STDOUT,

@@ -130,9 +130,9 @@ class SingleServer(ABC):
     async def answers(self) -> bool:
         """Say whether it answers now."""
 
-    def variables(self) -> Mapping[str, str]:
-        """Return the environment variables that it is started with, beside our own."""
-        return {}
+    def variables(self) -> Mapping[str, str] | None:
+        """Return all the environment variables that it is started with; None for ours."""
+        return None
 
     def launch(self) -> None:
         """Start the process and return at once. Raises ProcessFailed.

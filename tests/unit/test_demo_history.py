@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from app.cli.demo.conclusion import conclude
 from app.cli.demo.customers import ordinary
 from app.cli.demo.holdings import Holding
 from app.cli.demo.poster import Answered
@@ -14,6 +17,7 @@ from app.cli.demo.report import money
 from app.cli.demo.story import Customer
 from app.cli.demo.troubles import troubled
 from app.cli.demo.verdict import covers, differences, expected
+from app.cli.terminal import Terminal
 from app.cli.webhook import Answer
 
 START = 1_790_000_000
@@ -41,6 +45,48 @@ def test_the_core_tells_what_was_written_down_by_hand(customer: Customer) -> Non
     }
     assert told == set(expected([customer]))
     assert len(facts) == len(customer.told)
+
+
+def concluded(held: dict[str, list[Holding]], status: int = 200) -> tuple[int, str]:
+    written = io.StringIO()
+    terminal = Terminal(Console(file=written, width=200))
+    answers = {
+        customer.id: [
+            Answered(post, Answer(status if post.answer == 200 else 400, "")) for post in customer.posts
+        ]
+        for customer in CUSTOMERS
+    }
+    return conclude(terminal, CUSTOMERS, answers, held, START), written.getvalue()
+
+
+def test_the_demo_succeeds_when_both_sinks_hold_what_they_should() -> None:
+    wanted = expected(CUSTOMERS)
+    code, written = concluded({"OpenMeter": wanted, "NATS": wanted})
+    assert code == 0
+    assert f"OpenMeter and NATS hold exactly the {len(wanted)} facts" in written
+
+
+def test_the_demo_fails_and_shows_the_difference_when_one_sink_lacks_a_fact() -> None:
+    wanted = expected(CUSTOMERS)
+    code, written = concluded({"OpenMeter": wanted, "NATS": wanted[1:]})
+    assert code == 1
+    assert f"{wanted[0].id}" in written.partition("Otherwise than it should be")[2]
+    assert "is missing" in written
+
+
+def test_the_demo_fails_when_a_forged_invoice_reached_a_sink() -> None:
+    wanted = expected(CUSTOMERS)
+    forged = replace(PAID, subject="cus_forged", id="payment.success:in_forged_1", amount=9999900)
+    code, written = concluded({"OpenMeter": wanted, "NATS": [*wanted, forged]})
+    assert code == 1
+    assert "should not be there" in written
+
+
+def test_the_demo_fails_when_the_ingress_answers_otherwise_than_expected() -> None:
+    wanted = expected(CUSTOMERS)
+    code, written = concluded({"OpenMeter": wanted, "NATS": wanted}, status=503)
+    assert code == 1
+    assert "answered 503, not 200" in written
 
 
 def test_all_types_of_facts_are_told() -> None:

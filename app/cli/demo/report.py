@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -32,7 +32,7 @@ def show_customer(
     console: Console,
     customer: Customer,
     answers: Sequence[Answered],
-    held: dict[str, list[Holding]],
+    held: Mapping[str, Sequence[Holding]],
     now: int,
 ) -> None:
     """Write what Stripe said of a customer, what was decided, and what each sink holds."""

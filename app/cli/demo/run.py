@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import httpx
 
+from app.cli.demo.conclusion import conclude
 from app.cli.demo.customers import DAY, ordinary
 from app.cli.demo.holdings import Holding, nats_holds, openmeter_holds
 from app.cli.demo.poster import Answered, post_history
 from app.cli.demo.progress import Counts
-from app.cli.demo.report import show_customer, show_differences
 from app.cli.demo.story import Customer
 from app.cli.demo.troubles import troubled
-from app.cli.demo.verdict import Difference, covers, differences, expected
+from app.cli.demo.verdict import covers, expected
 from app.cli.terminal import Terminal
 from app.cli.webhook import new_client
 from app.local.stack import Stack
@@ -48,7 +48,7 @@ async def run_demo(options: StackOptions, terminal: Terminal) -> int:
             for task in (watch, work):
                 task.cancel()
             await asyncio.gather(watch, work, return_exceptions=True)
-    return demo.report(answers, held, now)
+    return conclude(terminal, customers, answers, held, now)
 
 
 class Demo:
@@ -93,35 +93,6 @@ class Demo:
                     break
                 await asyncio.sleep(0.25)
         return answers, held
-
-    def report(self, answers: dict[str, list[Answered]], held: dict[str, list[Holding]], now: int) -> int:
-        """Write the tables and the verdict; return the exit code."""
-        console = self._terminal.console
-        for customer in self._customers:
-            show_customer(console, customer, answers[customer.id], held, now)
-        wrong = [
-            Difference(
-                customer.id,
-                "ingress",
-                str(one.post.event["id"]),
-                f"answered {one.answer.status}, not {one.post.answer}",
-            )
-            for customer in self._customers
-            for one in answers[customer.id]
-            if not one.as_expected
-        ]
-        for sink, found in held.items():
-            wrong += differences(sink, self._wanted, found)
-        self._terminal.say("")
-        if wrong:
-            show_differences(console, wrong)
-            self._terminal.say("The sinks do not hold what they should.", "bold red")
-            return 1
-        count = len(self._wanted)
-        self._terminal.say(
-            f"OpenMeter and NATS hold exactly the {count} facts that they should, once each.", "bold green"
-        )
-        return 0
 
     async def _read_back(self) -> dict[str, list[Holding]]:
         stream = read_settings(self._stack.environment()).nats_stream

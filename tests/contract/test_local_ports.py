@@ -9,8 +9,6 @@ import pytest
 
 from app.local.ports import HIGHEST, LOWEST, Port, free_port, give_back, is_free
 
-pytestmark = pytest.mark.enable_socket
-
 
 @pytest.fixture
 def taken() -> Iterator[int]:
