@@ -8,7 +8,7 @@ from agents.protocols import Record
 from billing.partition_key import partition_key
 from billing.stripe_event import StripeEvent
 
-# The record's headers; docs/architecture.md lists them.
+# The record's headers.
 ENDPOINT = "endpoint"  # the webhook endpoint's name
 SECRET = "secret"  # noqa: S105 - the position of the secret that verified it, never the secret
 RECEIVED = "received"  # unix milliseconds, ASCII

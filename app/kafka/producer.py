@@ -152,9 +152,12 @@ class Producer:
         """
         if self._line is None:
             return 0
-        left = await self.flush(timeout)
-        line, self._line = self._line, None
-        line.cut()
+        line = self._line
+        try:
+            left = await self.flush(timeout)
+        finally:
+            self._line = None
+            line.cut()
         if self._outstanding:
             await self.flush(LAST_REPORTS_SECONDS)
         for each in (*self._cut, line):
@@ -185,12 +188,18 @@ class Producer:
         self._cut = [*(each for each in self._cut if not each.ended), line]
         self._line = self._open()
 
+    def _lost(self, line: Line, detail: str) -> None:
+        """Go on with another line, as the broker no longer knows this one."""
+        if line is self._line:
+            log.warning("kafka_producer_renewed", detail=detail)
+            self._renew(line)
+
     def _reported(
         self, line: Line, on_delivery: OnDelivery, report: Delivered | Undelivered, error: KafkaError | None
     ) -> None:
         """Gather one delivery report. Runs in the line's thread."""
         if error is not None and error.code() in _LOST:
-            self._call(functools.partial(self._renew, line))
+            self._call(functools.partial(self._lost, line, error.str()))
         with self._lock:
             self._reports.append((on_delivery, report))
             wake, self._awake = not self._awake, True
@@ -221,8 +230,7 @@ class Producer:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the library's public name for it
             self.connected = False
         if error.code() in _LOST:
-            log.warning("kafka_producer_renewed", detail=error.str())
-            self._renew(line)
+            self._lost(line, error.str())
         elif error.fatal() and not self._failed:
             self._failed = True
             log.error("kafka_producer_failed", detail=error.str())
