@@ -138,4 +138,6 @@ class Up:
             say(f"Another stack runs here (process {other.pid}); `tollbridge send` goes to this one now.")
         if stack.broker is not None and not stack.broker.remembers:
             say("The local broker forgets everything on exit; `tollbridge up --broker kafka` remembers.")
+        elif stack.sandbox is not None:
+            say("What is sent is kept until the next start, but the OpenMeter sandbox forgets on exit.")
         say("Try `tollbridge send --type invoice.paid` in another terminal. Ctrl-C ends it all.\n")

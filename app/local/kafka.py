@@ -8,7 +8,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from app.local.java import find_java
+from app.local.directory_lock import DirectoryLock
+from app.local.java import KafkaUnavailable, find_java
 from app.local.kafka_jars import classpath
 from app.local.kafka_node import Cluster, KafkaNode, Place
 from app.local.kafka_probe import count_brokers
@@ -22,10 +23,11 @@ class Kafka:
     name = "kafka"
     remembers = True
 
-    def __init__(self, cluster: Cluster, nodes: list[KafkaNode]) -> None:
-        """Take the nodes; `Kafka.prepare` makes them."""
+    def __init__(self, cluster: Cluster, nodes: list[KafkaNode], lock: DirectoryLock) -> None:
+        """Take the nodes and the lock on where their data is; `Kafka.prepare` makes them."""
         self.cluster = cluster
         self.nodes = nodes
+        self._lock = lock
 
     @classmethod
     async def prepare(
@@ -71,7 +73,8 @@ class Kafka:
         return {"KAFKA_URL": self.url, "TOLLBRIDGE_TOPIC_REPLICATION": str(len(self.nodes))}
 
     async def start(self) -> None:
-        """Start all nodes and wait until the cluster is whole. Raises ProcessFailed."""
+        """Start all nodes and wait until the cluster is whole. Raises ProcessFailed, KafkaUnavailable."""
+        _hold(self._lock)
         try:
             for node in self.nodes:
                 node.launch()
@@ -87,10 +90,12 @@ class Kafka:
     async def stop(self) -> None:
         """End all nodes in good order."""
         await asyncio.gather(*(node.stop() for node in self.nodes))
+        self._lock.release()
 
     async def kill(self) -> None:
         """End all nodes with SIGKILL."""
         await asyncio.gather(*(node.kill() for node in self.nodes))
+        self._lock.release()
 
     async def restart(self) -> None:
         """Stop all nodes, and start them at the same addresses."""
@@ -106,12 +111,21 @@ def _prepare(directory: Path, cache: Path, places: tuple[Place, ...], output: Ou
     java = find_java()
     jars = classpath(cache)
     directory = directory.resolve()
+    lock = DirectoryLock(directory)
+    _hold(lock)
     cluster = Cluster(_identity(directory), places, java, jars)
     nodes = [KafkaNode(cluster, place, directory / f"node-{place.node}", output=output) for place in places]
     with ThreadPoolExecutor(len(nodes)) as pool:
         for _ in pool.map(KafkaNode.prepare, nodes):
             pass  # what a node raised is raised here
-    return Kafka(cluster, nodes)
+    return Kafka(cluster, nodes, lock)
+
+
+def _hold(lock: DirectoryLock) -> None:
+    if not lock.acquire():
+        raise KafkaUnavailable(
+            f"another Kafka runs on the data in {lock.directory}; end the stack that it belongs to first"
+        )
 
 
 def _identity(directory: Path) -> str:

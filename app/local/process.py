@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TAIL_LINES = 12
+TAIL_LINES = 20
 _POLL = 0.02
 _PROBE_TIMEOUT = 5.0
 _LEASH = Path(__file__).with_name("leash.py")

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from nats.js.api import StreamConfig
 
-from app.local.java import missing
+from app.local.java import KafkaUnavailable, missing
 from app.local.kafka import Kafka
 from app.local.nats_server import NatsServer
 from app.local.process import ProcessFailed
@@ -190,6 +190,17 @@ async def test_kafka_makes_no_topic_that_nobody_created(tmp_path: Path) -> None:
         assert "mistyped" not in (await asyncio.to_thread(admin.list_topics, timeout=5)).topics
     finally:
         await kafka.kill()
+
+
+@pytest.mark.kafka
+@pytest.mark.broker
+@pytest.mark.usefixtures("kafka_is_here")
+async def test_a_second_kafka_on_the_same_data_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    kafka = await Kafka.prepare(tmp_path / "kafka", cache=JARS)
+    with pytest.raises(KafkaUnavailable, match="another Kafka runs on the data in"):
+        await Kafka.prepare(tmp_path / "kafka", cache=JARS)
+    await kafka.kill()
+    await Kafka.prepare(tmp_path / "kafka", cache=JARS)
 
 
 @pytest.mark.slow
