@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Protocol
 
@@ -54,8 +55,12 @@ class Webhooks:
         self._secrets = secrets
         self._kafka = kafka
         self._clock = clock
-        self._metrics = metrics
         self._closed = closed
+        # Finding a metric by its labels costs more than counting; there are few combinations.
+        self._received = functools.cache(metrics.webhooks_received.labels)
+        self._seconds = functools.cache(metrics.ingress_seconds.labels)
+        self._verified_by = functools.cache(metrics.webhooks_verified.labels)
+        self._of_version = functools.cache(metrics.api_versions.labels)
         self._versions = BoundedVersions()
         self._refusals = LogLimit(clock)
         self._admission = Admission(
@@ -113,7 +118,7 @@ class Webhooks:
             verified = verify(body, header, secrets, self._clock.now(), tolerance)
         except BadSignature as error:
             raise Problem(400, error.problem, str(error)) from error
-        self._metrics.webhooks_verified.labels(endpoint, str(verified.secret)).inc()
+        self._verified_by(endpoint, str(verified.secret)).inc()
         return verified.secret
 
     def _parsed(self, body: bytes) -> StripeEvent:
@@ -121,7 +126,7 @@ class Webhooks:
             event = parse_event(body)
         except MalformedEvent as error:
             raise Problem(400, error.problem, str(error)) from error
-        self._metrics.api_versions.labels(self._versions.label(event.api_version)).inc()
+        self._of_version(self._versions.label(event.api_version)).inc()
         return event
 
     async def _kept(self, record: Record) -> None:
@@ -141,8 +146,8 @@ class Webhooks:
     def _count(self, endpoint: str, event: StripeEvent | None, outcome: str, began: float) -> None:
         name = endpoint if endpoint in self._secrets else OTHER
         kind = bounded_type(event.type) if event else NONE
-        self._metrics.webhooks_received.labels(name, kind, outcome).inc()
-        self._metrics.ingress_seconds.labels(outcome).observe(self._clock.monotonic() - began)
+        self._received(name, kind, outcome).inc()
+        self._seconds(outcome).observe(self._clock.monotonic() - began)
         if event is not None and outcome == ACCEPTED:
             log.debug("webhook_accepted", endpoint=name, event_id=event.id, event_type=event.type)
 

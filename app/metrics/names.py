@@ -7,73 +7,14 @@ already know carry no prefix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_type_hints
 
 from prometheus_client import Counter, Gauge, Histogram
 
-Process = Literal["ingress", "lifecycle", "openmeter", "nats"]
-Sink = Literal["openmeter", "nats"]
-
-PROCESSES: tuple[Process, ...] = get_args(Process)
-WORKERS: tuple[Process, ...] = ("lifecycle", "openmeter", "nats")
-SINKS: tuple[Process, ...] = ("openmeter", "nats")
-
-# What became of a webhook, as its `outcome` label says.
-WEBHOOK_OUTCOMES = (
-    "accepted",  # 200
-    "bad_signature",  # 400, as are the eight that follow
-    "missing_signature",
-    "malformed_signature",
-    "stale_timestamp",
-    "future_timestamp",
-    "not_utf8",
-    "not_json",
-    "not_an_object",
-    "wrong_shape",
-    "unknown_endpoint",  # 404
-    "too_slow",  # 408
-    "too_large",  # 413
-    "client_gone",  # the client went away before it had sent its body
-    "overloaded",  # 503, too many in flight
-    "not_acknowledged",  # 503, Kafka did not acknowledge in time
-    "not_ready",  # 503, the topics have not been seen yet
-)
-DECISIONS = ("applied", "duplicate", "replayed", "stale", "ignored", "rejected")
-FACTS = (
-    "subscription.started",
-    "subscription.updated",
-    "subscription.ended",
-    "payment.success",
-    "payment.failed",
-)
-SENT_OUTCOMES = ("accepted", "duplicate", "rejected", "retried")
-CIRCUIT_STATES = {"closed": 0, "half_open": 1, "open": 2}
-
-# From a good day's milliseconds to the three days for which Stripe retries.
-_ROAD = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
-_ROAD_BUCKETS = (*_ROAD, 86400.0, 259200.0)
-_CALL_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_SIZE_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What is to be known about one metric.
-
-    `known` lists the values of labels that are known beforehand; when it lists every label, all their
-    combinations begin at 0, so that rate() sees the first increment.
-    """
-
-    name: str
-    unit: str
-    meaning: str
-    action: str
-    processes: tuple[Process, ...] = PROCESSES
-    labels: tuple[str, ...] = ()
-    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    buckets: tuple[float, ...] = ()
+from app.metrics.labels import FACTS, PROCESSES, SENT_OUTCOMES, SINKS, WORKERS
+from app.metrics.spec import CALL_BUCKETS, ROAD_BUCKETS, SIZE_BUCKETS, Spec
 
 
 class Vocabulary:
@@ -133,7 +74,7 @@ class Vocabulary:
             "p99 above a second: look at Kafka's acknowledgement time, then at the ingress's CPU.",
             ("ingress",),
             ("outcome",),
-            buckets=_CALL_BUCKETS,
+            buckets=CALL_BUCKETS,
         ),
     ]
     ingress_in_flight: Annotated[
@@ -225,7 +166,7 @@ class Vocabulary:
             "One request to OpenMeter, whatever its answer.",
             "Rises: OpenMeter is slow; lower the concurrency or speak to its operators.",
             ("openmeter",),
-            buckets=_CALL_BUCKETS,
+            buckets=CALL_BUCKETS,
         ),
     ]
     nats_published: Annotated[
@@ -248,7 +189,7 @@ class Vocabulary:
             "From publishing messages to JetStream's answer.",
             "Rises: the stream's leader or its disk is slow.",
             ("nats",),
-            buckets=_CALL_BUCKETS,
+            buckets=CALL_BUCKETS,
         ),
     ]
     nats_circuit: Annotated[
@@ -281,7 +222,7 @@ class Vocabulary:
             "Always 1 under load: the batch age is too short.",
             SINKS,
             ("sink",),
-            buckets=_SIZE_BUCKETS,
+            buckets=SIZE_BUCKETS,
         ),
     ]
     retries: Annotated[
@@ -304,7 +245,7 @@ class Vocabulary:
             "Rises while receipt_to_sink does not: Stripe delivers late, look at its webhook page.",
             SINKS,
             ("sink",),
-            buckets=_ROAD_BUCKETS,
+            buckets=ROAD_BUCKETS,
         ),
     ]
     receipt_to_sink: Annotated[
@@ -316,7 +257,7 @@ class Vocabulary:
             "Rises: see lag by process to find who is behind.",
             SINKS,
             ("sink",),
-            buckets=_ROAD_BUCKETS,
+            buckets=ROAD_BUCKETS,
         ),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.clock import Clock
 from agents.protocols import Message
-from app.metrics.names import CIRCUIT_STATES, Sink
+from app.metrics.labels import CIRCUIT_STATES, Sink
 from app.metrics.registry import Metrics
 
 RECEIVED = "received"

@@ -14,7 +14,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from app.metrics.names import Declared, Process, Vocabulary, vocabulary
+from app.metrics.labels import Process
+from app.metrics.names import Declared, Vocabulary, vocabulary
 
 
 class Metrics(Vocabulary):

@@ -15,7 +15,7 @@ from agents.intake import Intake
 from app.health.checks import READY, Check, Result
 from app.kafka.consumer import Consumer
 from app.kafka.producer import Producer
-from app.metrics.names import Process
+from app.metrics.labels import Process
 from app.metrics.registry import Metrics
 
 INTERVAL = 1.0

@@ -35,7 +35,7 @@ from app.kafka.faust_app import build_app, declare_topic, messages
 from app.kafka.producer import Producer
 from app.kafka.topics import TopicSpec, ensure_topics, topic_specs
 from app.logs import configure_logs
-from app.metrics.names import Process
+from app.metrics.labels import Process
 from app.metrics.registry import Metrics, new_metrics
 from app.processes.watch import Watch
 from app.settings import Settings, SettingsError, read_settings

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.protocols import Message, Observer
 from app.metrics.bounds import BoundedVersions, bounded_type
-from app.metrics.names import PROCESSES, SINKS, Declared, Process, Sink, vocabulary
+from app.metrics.labels import PROCESSES, SINKS, Process, Sink
+from app.metrics.names import Declared, vocabulary
 from app.metrics.observer import PrometheusObserver
 from app.metrics.registry import Metrics, new_metrics
 from tests.fakes.clock import START, FakeClock
