@@ -211,13 +211,21 @@ class Road:
         """Wait until billing.events, OpenMeter and NATS hold `expected`; then see that they hold no more."""
         without = self.stack.options.without
         if "openmeter" not in without:
-            await eventually(lambda: self._holds(self.openmeter, expected))
-            assert await self.openmeter() == expected
+            await self.openmeter_holds(expected)
         if "nats" not in without:
-            await eventually(lambda: self._holds(self.nats, expected))
-            held = await self.nats()
-            assert set(held) == expected
-            assert [key for key, count in held.items() if count > 1] == []
+            await self.nats_holds(expected)
+
+    async def openmeter_holds(self, expected: set[str]) -> None:
+        """Wait until OpenMeter holds `expected`; then see that it holds no more."""
+        await eventually(lambda: self._holds(self.openmeter, expected))
+        assert await self.openmeter() == expected
+
+    async def nats_holds(self, expected: set[str]) -> None:
+        """Wait until the stream holds `expected`; then see that it holds no more, and nothing twice."""
+        await eventually(lambda: self._holds(self.nats, expected))
+        held = await self.nats()
+        assert set(held) == expected
+        assert [key for key, count in held.items() if count > 1] == []
 
     async def _holds(self, read: Callable[[], Awaitable[Iterable[str]]], expected: set[str]) -> str | None:
         missing = expected - set(await read())
