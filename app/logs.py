@@ -29,9 +29,18 @@ def configure_logs(settings: Settings, process: str) -> None:
     ]
     form: list[Processor]
     if settings.log_format == "json":
-        form = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_json)]
+        # Without locals, here and below: they hold webhook bodies, and those hold people.
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        form = [
+            structlog.processors.ExceptionRenderer(tracebacks),
+            structlog.processors.JSONRenderer(serializer=_json),
+        ]
     else:
-        form = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        form = [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

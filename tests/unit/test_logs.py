@@ -76,3 +76,18 @@ def test_librdkafka_says_each_kind_of_thing_once_in_thirty_seconds(caplog: pytes
     told = [(vars(line)["kind"], line.levelname, vars(line)["unlogged"]) for line in caplog.records]
     assert told == [("FAIL", "WARNING", 0), ("REQTMOUT", "WARNING", 0), ("FAIL", "WARNING", 19)]
     assert vars(caplog.records[0])["detail"] == "[thrd]: Connection refused"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_no_values_for_they_hold_people(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(read_settings({"TOLLBRIDGE_LOG_FORMAT": form}), "lifecycle")
+    webhook = {"email": "somebody@example.com"}
+    try:
+        raise LookupError(len(webhook))
+    except LookupError:
+        structlog.get_logger().exception("decision_failed")
+    written = capsys.readouterr().err
+    assert "LookupError" in written
+    assert "somebody@example.com" not in written
