@@ -4,7 +4,7 @@ Each answer has one cure, and here they stand, once:
 
     accepted     settle
     Reject       cut the batch in two until the offender is alone, bury that, settle it
-    Retry        tell the breaker, wait, send the same again
+    Retry        tell the breaker, wait, send the same again; in halves when that has failed too often
     Trip         open the breaker, bury nothing, wait, send the same again
     (abandoned)  drop it: its partition has another owner now, who reads it again
 """
@@ -29,6 +29,10 @@ log = structlog.get_logger()
 Send = Callable[[Sequence[Held]], Awaitable[str]]
 """Sends messages as one; returns the outcome to count them as (accepted, duplicate). Raises Reject, Retry."""
 
+HALVE_AFTER = 5
+"""Failures in a row after which a batch is cut in two. OpenMeter answers 500 for a whole batch when its own
+Kafka refuses one event of it (a time too far in the future, say); the others must not wait for that one."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -37,6 +41,23 @@ class _Part:
     held: Sequence[Held]
     attempts: int = 0
     failures: int = 0
+
+    def ours(self) -> _Part:
+        """Return it without what has been abandoned."""
+        return _Part([held for held in self.held if not held.abandoned], self.attempts, self.failures)
+
+    def first_alone(self) -> tuple[_Part, list[_Part]]:
+        """Return its first message, and the rest if there is one."""
+        first, rest = self.held[:1], self.held[1:]
+        return (
+            _Part(first, self.attempts, self.failures),
+            [_Part(rest, self.attempts, self.failures)] if rest else [],
+        )
+
+    def halves(self) -> list[_Part]:
+        """Return it in two, after one more attempt, with a fresh count of failures."""
+        middle = len(self.held) // 2
+        return [_Part(half, self.attempts + 1) for half in (self.held[:middle], self.held[middle:])]
 
 
 class Delivery:
@@ -64,12 +85,11 @@ class Delivery:
         """Send `held` until each is settled or abandoned. Raises Stop when too much must be buried."""
         parts = deque([_Part(held)])
         while parts:
-            part = _still_ours(parts.popleft())
-            if not part.held:
-                continue
             permit = await self._gate.enter()
             try:
-                parts.extendleft(reversed(await self._try(permit, _still_ours(part), send)))
+                # What failed goes behind the others, so the next canary is another message: one that always
+                # fails must not be the only one the sink is ever asked about.
+                parts.extend(await self._try(permit, parts.popleft().ours(), send))
             finally:
                 self._gate.returned(permit)  # has no effect on one that was answered
 
@@ -91,21 +111,19 @@ class Delivery:
                 return
 
     async def _try(self, permit: Permit, part: _Part, send: Send) -> list[_Part]:
-        """Make one attempt; return the parts that are still to be sent, in order."""
+        """Make one attempt; return the parts that are still to be sent."""
         if not part.held:
             return []
-        if permit.canary and len(part.held) > 1:  # the sink may still be ill: risk one message, not a batch
-            rest = [_Part(part.held[1:], part.attempts, part.failures)]
-            part = _Part(part.held[:1], part.attempts, part.failures)
-        else:
-            rest = []
+        rest: list[_Part] = []
+        if permit.canary:  # the sink may still be ill: risk one message, not a batch
+            part, rest = part.first_alone()
         try:
             outcome = await send(part.held)
         except Reject as error:
             self._gate.succeeded(permit)
             return [*await self._refused(part, error), *rest]
         except Retry as error:
-            return [await self._put_off(permit, part, error), *rest]
+            return [*rest, *await self._put_off(permit, part, error)]
         self._gate.succeeded(permit)
         self._observer.sent(outcome, len(part.held))
         self._dead_letters.passed(len(part.held))
@@ -116,23 +134,18 @@ class Delivery:
 
     async def _refused(self, part: _Part, why: Reject) -> list[_Part]:
         if len(part.held) > 1:
-            middle = len(part.held) // 2
-            return [_Part(half, part.attempts + 1) for half in (part.held[:middle], part.held[middle:])]
+            return part.halves()
         await self.bury(part.held[0], why, part.attempts + 1)
         return []
 
-    async def _put_off(self, permit: Permit, part: _Part, error: Retry) -> _Part:
+    async def _put_off(self, permit: Permit, part: _Part, error: Retry) -> list[_Part]:
         failures = part.failures + 1
         delay = self._backoff.delay(failures, error.after)
         self._observer.sent("retried", len(part.held))
         self._gate.failed(permit, error, delay if error.after is not None else None)
-        log.info("sink_retries", sink=self._stage, size=len(part.held), failures=failures, why=error.detail)
+        log.debug("sink_retries", sink=self._stage, size=len(part.held), failures=failures, why=error.detail)
         if self._gate.closed:  # otherwise the gate knows better how long to wait
             await self._clock.sleep(delay)
-        return _Part(part.held, part.attempts + 1, failures)
-
-
-def _still_ours(part: _Part) -> _Part:
-    if any(held.abandoned for held in part.held):
-        return _Part([held for held in part.held if not held.abandoned], part.attempts, part.failures)
-    return part
+        if failures >= HALVE_AFTER and len(part.held) > 1:
+            return part.halves()
+        return [_Part(part.held, part.attempts + 1, failures)]

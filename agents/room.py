@@ -6,6 +6,9 @@ from agents.clock import Clock
 from agents.gate import Gate
 from agents.waiting import Pulse, within
 
+CANARIES = 2
+"""Messages for which there is always room."""
+
 
 class Room:
     """Counts what is in a sink's hands; who wants to bring more waits for room."""
@@ -28,9 +31,9 @@ class Room:
     async def enter(self, size: int) -> None:
         """Wait for room for a message of `size` bytes and take it.
 
-        While the breaker is not closed there is room for one message only, and only when nothing else is
-        in hand: it becomes the canary. Without it, a breaker that opened before a rebalance took
-        everything away would have nothing left to probe with.
+        While the breaker is not closed there is room for two messages only, in case fewer are in hand: one
+        to be the canary, for a breaker that opened before a rebalance took everything away; and another,
+        for the first may be one that always fails.
         """
         while not self._has_room(size):
             await self._gate.changed.wait()
@@ -63,6 +66,6 @@ class Room:
             await self._emptied.wait()
 
     def _has_room(self, size: int) -> bool:
-        if self._messages == 0:
+        if self._messages < CANARIES:
             return True
         return self._gate.closed and self._messages < self._limit and self._size + size <= self._size_limit

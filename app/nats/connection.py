@@ -110,13 +110,14 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
+        if text != self._last_error:  # nats-py repeats itself at each attempt to reconnect
+            log.warning("nats_error", error=text)
         self._last_error = text
         self._unauthorized = self._unauthorized or UNAUTHORIZED in text.lower()
         refused = DENIED.search(text)
         if refused and len(self._denied) < REMEMBERED:
             kind, subject = refused.groups()
             self._denied[subject.lower() if kind.lower() == "publish" else ""] = text
-        log.warning("nats_error", error=text)
 
     async def _on_reconnected(self) -> None:
         self._denied.clear()

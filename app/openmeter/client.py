@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import httpx
 
 from agents.clock import Clock
-from agents.errors import Retry, Trip
+from agents.errors import Retry, Stop, Trip
 from app.openmeter.answer import judge
 from app.settings import Settings
 
@@ -59,9 +59,15 @@ class OpenMeterClient:
 
 
 def connect(settings: Settings, clock: Clock) -> OpenMeterClient:
-    """Return a client as `settings` say; it connects when it is first used."""
+    """Return a client as `settings` say; it connects when it is first used. Raises Stop for no address."""
     token = settings.openmeter_token
-    here = httpx.URL(settings.openmeter_url).host in {"127.0.0.1", "localhost", "::1"}
+    try:
+        url = httpx.URL(settings.openmeter_url)
+    except httpx.InvalidURL as error:
+        raise Stop(f"OPENMETER_URL is no address: {error}. It looks like http://127.0.0.1:8888.") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise Stop(f"OPENMETER_URL ({url}) is no http(s) address. It looks like http://127.0.0.1:8888.")
+    here = url.host in {"127.0.0.1", "localhost", "::1"}
     http = httpx.AsyncClient(
         headers={"authorization": f"Bearer {token.get_secret_value()}"} if token else {},
         timeout=settings.openmeter_timeout,

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from agents.errors import Reject, Retry, Trip
+from agents.errors import Reject, Retry, Stop, Trip
 from agents.protocols import MeterSink
 from app.local.openmeter_sandbox import make_app
 from app.openmeter.client import OpenMeterClient, connect
@@ -211,6 +211,12 @@ async def test_an_answer_that_only_drips_ends_with_the_timeout(over_http: OverHt
         sink = OpenMeterClient(over_http.http, f"{server.make_url('')}", FakeClock(), 0.1)
         with pytest.raises(Retry, match="did not answer within"):
             await sink.ingest(events(1))
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:8888", "http://", "http://x:port"])
+def test_an_address_that_is_none_stops_the_start(url: str) -> None:
+    with pytest.raises(Stop, match="OPENMETER_URL"):
+        connect(Settings(openmeter_url=url), FakeClock())
 
 
 def test_the_settings_make_a_client_with_a_token_and_no_redirects() -> None:

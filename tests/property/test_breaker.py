@@ -102,6 +102,10 @@ class BreakerKeepsItsPromises(RuleBasedStateMachine):
             self.in_a_row += 1
             expected = "open" if tripped or self.in_a_row >= self.failures else "closed"
             assert self.breaker.state == expected
+            if expected == "open":
+                wait = self.breaker.wait(self.now)
+                assert wait is not None
+                assert wait <= max(self.reset_min, after or 0.0) + 1e-6, "the first pause is the shortest"
             self.failed_canaries = 0
         else:
             assert self.breaker.state == before, "a late answer changes nothing"

@@ -193,6 +193,14 @@ async def test_a_lane_abandoned_while_its_message_is_retried_ends() -> None:
     assert bench.bus.stored == []
 
 
+async def test_what_is_delivered_in_between_keeps_the_limit_away() -> None:
+    bench = Bench(limit=DeadLetterLimit(max_ratio=1.0, max_consecutive=2))
+    bench.bus.answers.extend([Reject("too_large", ""), Reject("too_large", ""), None] * 5)
+    async with running(bench.sink.run()):
+        await bench.through(hold(15))
+    assert len(bench.dead_letters.letters) == 10
+
+
 async def test_stop_ends_the_run_with_its_own_sentence() -> None:
     bench = Bench(limit=DeadLetterLimit(max_ratio=1.0, max_consecutive=2))
     bench.bus.down = Reject("too_large", "All are.")
