@@ -42,7 +42,7 @@ def assemble(parts: Parts) -> Work:
     return Work(
         source=settings.billing_events_topic,
         agent=sink_agent(sink.accept),
-        checks={"nats": breaker_check("NATS", lambda: sink.available)},
+        checks={"nats": breaker_check(lambda: sink.trouble)},
         prepare=prepare,
         background=(sink.run,),
         drain=sink.drain,

@@ -30,7 +30,7 @@ def assemble(parts: Parts) -> Work:
     return Work(
         source=settings.billing_events_topic,
         agent=sink_agent(sink.accept),
-        checks={"openmeter": breaker_check("OpenMeter", lambda: sink.available)},
+        checks={"openmeter": breaker_check(lambda: sink.trouble)},
         background=(sink.run,),
         drain=sink.drain,
         close=client.close,

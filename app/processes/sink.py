@@ -21,12 +21,11 @@ def new_backoff() -> Backoff:
     return Backoff(random.random)
 
 
-def breaker_check(name: str, available: Callable[[], bool]) -> Check:
-    """Return the readiness check of a sink: degraded while its breaker is not closed."""
+def breaker_check(trouble: Callable[[], str | None]) -> Check:
+    """Return the readiness check of a sink: degraded, with the reason, while its breaker is not closed."""
 
     def check() -> Result:
-        if available():
-            return READY
-        return Result("degraded", f"the circuit breaker to {name} is open; the backlog waits in Kafka")
+        reason = trouble()
+        return READY if reason is None else Result("degraded", f"{reason} The backlog waits in Kafka.")
 
     return check
