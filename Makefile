@@ -40,6 +40,12 @@ lint: $(READY)  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+ROUNDS ?= 3
+EVENTS ?= 15000
+.PHONY: bench
+bench: $(READY)  ## Measure the road beside its references (ROUNDS=3 EVENTS=15000; five minutes)
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --events $(EVENTS)
+
 .PHONY: format
 format: $(READY)  ## Put the code into its one shape
 	$(BIN)/ruff format .
