@@ -25,6 +25,7 @@ from faust.types import TP, Message
 
 from agents.intake import Intake
 from agents.ledger import TopicPartition
+from app.kafka.continuity import Continuity, Verdict
 
 YIELD_EVERY = 100
 """Messages between two looks at what else the event loop has to do."""
@@ -81,8 +82,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.hand_over = cast("Transport", self.transport).hand_over
-        self._next: dict[TP, int] = {}
-        self._asked_again: dict[TP, int] = {}
+        self._continuity = Continuity()
         self._position: dict[TopicPartition, int] = {}
         self.messages_committed = 0
         """Messages whose offset Kafka has, since the start; a partition's first commit counts as one."""
@@ -112,7 +112,8 @@ class Consumer(driver.Consumer):
         lags: dict[int, int] = {}
         for tp in self.assignment():
             if tp.topic == topic:
-                begin = self._position.get(TopicPartition(*tp), self._next.get(tp, 0))
+                at = TopicPartition(*tp)
+                begin = self._position.get(at, self._continuity.next(at) or 0)
                 lags[tp.partition] = max(0, (self.highwater(tp) or 0) - begin)
         return lags
 
@@ -126,8 +127,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begin anew: nothing is held, nothing was read."""
         self.rebalances += 1
-        self._next.clear()
-        self._asked_again.clear()
+        self._continuity.clear()
         self._position.clear()
         self.hand_over.intake.lease.renew(time.monotonic())
         self.hand_over.intake.open()
@@ -164,18 +164,18 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, and note where each partition begins."""
         await super().perform_seek()
-        unread = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)} - self._next.keys()
-        committed = {tp: offset for tp in unread if (offset := self._read_offset[tp]) is not None}
-        fresh = unread - committed.keys()
-        earliest = await self.earliest_offsets(*fresh) if fresh else {}
-        for tp in unread:
-            self._next[tp] = committed[tp] if tp in committed else earliest[tp]
+        streams = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
+        committed = {tp: offset for tp in streams if (offset := self._read_offset[tp]) is not None}
+        fresh = streams - committed.keys()
+        begins = {**committed, **(await self.earliest_offsets(*fresh) if fresh else {})}
+        self._continuity.begin({TopicPartition(*tp): offset for tp, offset in begins.items()})
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        since_yield = 0
+        since_yield = fetch = 0
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001 - mode's flag
                 await asyncio.sleep(0)
+                fetch += 1
                 async for tp, message in self.getmany(timeout=1.0):
                     since_yield += 1
                     if since_yield > YIELD_EVERY:
@@ -183,27 +183,21 @@ class Consumer(driver.Consumer):
                         await asyncio.sleep(0)
                     if self._is_changelog_tp(tp):
                         await self.callback(message)
-                    elif await self._in_order(tp, message):
-                        self.hand_over.intake.ledger.fetched(TopicPartition(*tp), message.offset)
-                        self._next[tp] = message.offset + 1
-                        await self.callback(message)
+                    elif not self.app.rebalancing:  # Faust empties its queues once more before that is over
+                        await self._hand_on(TopicPartition(*tp), message, fetch)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
 
-    async def _in_order(self, tp: TP, message: Message) -> bool:
-        """Say whether `message` is the next of its partition; ask once more for what is missing."""
-        expected = self._next.get(tp)
-        if expected is None or message.offset == expected:
-            return True
-        if message.offset < expected:
-            return False
-        if self._asked_again.get(tp) == expected:
-            return True  # asked, and answered the same: retention or a control record, not a loss
-        self._asked_again[tp] = expected
-        self.log.warning("Offset %s of %s came before %s; fetching again", message.offset, tp, expected)
-        await self._thread.seek_wait({tp: expected})
-        return False
+    async def _hand_on(self, at: TopicPartition, message: Message, fetch: int) -> None:
+        verdict = self._continuity.judge(at, message.offset, fetch)
+        if verdict is Verdict.TAKE:
+            self.hand_over.intake.ledger.fetched(at, message.offset)
+            await self.callback(message)
+        elif verdict is Verdict.ASK:
+            missing = cast("int", self._continuity.next(at))
+            self.log.info("Offset %s of %s came before %s; fetching again", message.offset, at, missing)
+            await self._thread.seek_wait({TP(*at): missing})
 
     async def verify_all_partitions_active(self) -> None:
         """Do nothing: Faust's watch mistakes a pause behind an open breaker for a hang; /readyz tells."""

@@ -46,6 +46,7 @@ class KafkaDeadLetters:
         self._clock = clock
         self._ack_timeout = ack_timeout
         self._on_buried = on_buried
+        self._one = asyncio.Lock()
 
     def passed(self, count: int = 1) -> None:
         """Note `count` messages that were delivered."""
@@ -57,6 +58,11 @@ class KafkaDeadLetters:
         Raises Stop when it would be one too many, Retry when Kafka did not acknowledge in time; it may
         then be kept twice, which harms nobody.
         """
+        # One at a time: the limit must know how the last one ended before it lets another pass.
+        async with self._one:
+            await self._bury(message, stage, reason, detail, attempts)
+
+    async def _bury(self, message: Message, stage: str, reason: str, detail: str, attempts: int) -> None:
         self._limit.check(reason)
         position = f"{message.topic}/{message.partition}/{message.offset}"
         why = {

@@ -260,7 +260,10 @@ def _declare_agent(parts: Parts, work: Work) -> None:
     topic = declare_topic(parts.app, work.source, parts.settings.topic_partitions)
 
     async def agent(stream: Any) -> None:
-        await work.agent(parts.intake.hold(messages(stream)))
+        try:
+            await work.agent(parts.intake.hold(messages(stream)))
+        except Stop as stop:  # anything that left here would make Faust start the agent anew, one event on
+            parts.failed(stop)
 
     parts.app.agent(topic, name=f"{parts.app.conf.id}-agent", concurrency=1)(agent)
 

@@ -117,3 +117,16 @@ async def test_a_long_detail_is_cut_to_whole_characters() -> None:
     await letters(outbox, FakeClock()).bury(MESSAGE, stage="s", reason="r", detail="é" * 5000, attempts=0)
     detail = dict(outbox.sent[0].headers)["detail"]
     assert detail.decode() == "é" * 1024
+
+
+async def test_many_at_once_do_not_slip_past_the_limit_together() -> None:
+    outbox = Outbox()
+    dead_letters = letters(outbox, FakeClock())
+    burials = [asyncio.create_task(bury(dead_letters)) for _ in range(5)]
+    for _ in range(5):
+        await turns()
+        while outbox.waiting:
+            outbox.waiting.pop()(Delivered("dead.letters", 0, 0))
+    outcomes = await asyncio.gather(*burials, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), type(None), Stop, Stop, Stop]
+    assert len(outbox.sent) == 2
