@@ -51,10 +51,11 @@ format: $(READY)  ## Put the code into its one shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 .PHONY: lock
-lock: $(READY)  ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+lock: $(READY)  ## Write both lock files anew from pyproject.toml: for development, for the image
+	$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCKED) --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --constraint requirements.lock $(LOCKED) --output-file requirements-runtime.lock
 
 .PHONY: clean
 clean:  ## Remove what make and the tests left behind
