@@ -9,35 +9,22 @@ the position of the event that told it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from billing.decide_checkout import decide_checkout
 from billing.decide_invoice import decide_invoice, invoice_fact_key
 from billing.decide_subscription import decide_subscription
-from billing.decision import Decision, Known, Lookups, Outcome, Policy, ignored, rejected
+from billing.decision import Decision, Known, Lookups, Mode, Outcome, Policy, Sight, ignored, rejected
+from billing.event_types import CHECKOUT_TYPES, HANDLED, INVOICE_TYPES, SUBSCRIPTION_TYPES
 from billing.invoice import subscription_of_invoice
 from billing.partition_key import customer_of
 from billing.position import Position
+from billing.read_request import twin_type
 from billing.seen import Seen, Sighting, sighting
 from billing.shape import identifier
 from billing.stripe_event import StripeEvent
 
 __all__ = ["HANDLED", "Decision", "Known", "Lookups", "Outcome", "Policy", "decide", "lookups"]
-
-SUBSCRIPTION_TYPES = frozenset(
-    {
-        "customer.subscription.created",
-        "customer.subscription.updated",
-        "customer.subscription.deleted",
-        "customer.subscription.paused",
-        "customer.subscription.resumed",
-        "customer.subscription.trial_will_end",
-        "customer.subscription.pending_update_applied",
-        "customer.subscription.pending_update_expired",
-    }
-)
-INVOICE_TYPES = frozenset({"invoice.paid", "invoice.payment_succeeded", "invoice.payment_failed"})
-CHECKOUT_TYPES = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
-HANDLED = SUBSCRIPTION_TYPES | INVOICE_TYPES | CHECKOUT_TYPES
 
 
 def lookups(event: StripeEvent) -> Lookups:
@@ -56,47 +43,60 @@ def lookups(event: StripeEvent) -> Lookups:
     return Lookups(keys, _subscription_key(event, customer, subscription_of_invoice(found)))
 
 
-def decide(event: StripeEvent, position: Position, at: int, known: Known, policy: Policy) -> Decision:
-    """Decide what `event`, read at `position`, means. `at` is now, in seconds since the Unix epoch."""
+def decide(
+    event: StripeEvent,
+    position: Position,
+    at: int,
+    known: Known,
+    policy: Policy,
+    *,
+    waiting_since: int | None = None,
+) -> Decision:
+    """Decide what `event`, read at `position`, means. `at` is now, in seconds since the Unix epoch.
+
+    `waiting_since` is set when an event comes again that was put off for want of a subject: the same event
+    at another position, and no duplicate.
+    """
     own = _own_key(event)
     before = known.seen.get(own)
     sighted = sighting(before, position)
-    if sighted is Sighting.DUPLICATE and before is not None:
+    if sighted is Sighting.DUPLICATE and before is not None and waiting_since is None:
         where = before.position
         return Decision(
             Outcome.DUPLICATE,
             f"the same event came before, at offset {where.offset} of {where.topic}/{where.partition}",
         )
     seen = before or Seen(position, at)
-    decision = _rule(event, seen, known, policy)
+    decision = _rule(event, Sight(seen, at, waiting_since), known, policy)
     outcome, reason = decision.outcome, decision.reason
     # Rejected and ignored stay what they are: a rejected message must reach the dead letters again.
     if sighted is Sighting.REPLAY and outcome in (Outcome.APPLIED, Outcome.STALE):
         outcome, reason = Outcome.REPLAYED, f"the same message once more: {reason}"
-    return Decision(
-        outcome,
-        reason,
-        decision.facts,
-        {own: seen, **decision.remember},
-        decision.subscription,
-        decision.problem,
-    )
+    remember = {own: seen, **decision.remember}
+    return replace(decision, outcome=outcome, reason=reason, remember=remember)
 
 
-def _rule(event: StripeEvent, seen: Seen, known: Known, policy: Policy) -> Decision:
-    mode = "live" if event.livemode else "test"
+def _rule(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
+    mode: Mode = "live" if event.livemode else "test"
     if policy.livemode not in ("both", mode):
         return ignored(f"a {mode}-mode event, and only {policy.livemode} mode is told here")
-    if event.thin:
-        return rejected(
-            "thin_event",
-            f"{event.type} is a thin event: it names an object and does not hold it; "
-            "configure Stripe's event destination to send snapshot events to this endpoint",
-        )
-    rule = _RULES.get(event.type)
+    rule = _RULES.get(twin_type(event))
     if rule is None:
         return ignored(f"nothing is told of {event.type}")
-    return rule(event, seen, known, policy)
+    if event.thin:
+        return _thin(event, mode, policy)
+    return rule(event, sight, known, policy)
+
+
+def _thin(event: StripeEvent, mode: Mode, policy: Policy) -> Decision:
+    what = f"{event.type} is a thin event: it names an object and does not hold it"
+    if mode in policy.reads:
+        return Decision(Outcome.DEFERRED, f"{what}; it is read from Stripe", read="thin")
+    return rejected(
+        "thin_event",
+        f"{what}; set STRIPE_API_KEY to a {mode}-mode key that may read events, subscriptions, invoices and "
+        "checkout sessions, or configure Stripe's event destination to send snapshot events",
+    )
 
 
 def _own_key(event: StripeEvent) -> str:
@@ -109,7 +109,7 @@ def _subscription_key(event: StripeEvent, customer: str | None, subscription: st
     return f"{event.scope}|{customer}|{subscription}"
 
 
-_Rule = Callable[[StripeEvent, Seen, Known, Policy], Decision]
+_Rule = Callable[[StripeEvent, Sight, Known, Policy], Decision]
 _RULES: dict[str, _Rule] = {
     **dict.fromkeys(SUBSCRIPTION_TYPES, decide_subscription),
     **dict.fromkeys(INVOICE_TYPES, decide_invoice),

@@ -6,13 +6,25 @@ from dataclasses import replace
 
 from billing import facts
 from billing.checkout import Checkout, read_checkout
-from billing.decision import Decision, Known, Outcome, Policy, ignored, rejected
-from billing.seen import Seen
+from billing.decision import (
+    Decision,
+    Known,
+    Missing,
+    Outcome,
+    Policy,
+    Sight,
+    ignored,
+    rejected,
+    subject_for,
+    without_subject,
+)
+from billing.names import usable
 from billing.state import SubscriptionState
 from billing.stripe_event import StripeEvent
+from billing.subject_rule import REFERENCE
 
 
-def decide_checkout(event: StripeEvent, _seen: Seen, known: Known, _policy: Policy) -> Decision:
+def decide_checkout(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
     """Decide on checkout.session.completed or checkout.session.async_payment_succeeded."""
     right_kind = event.object.get("object", "checkout.session") == "checkout.session"
     checkout = read_checkout(event.object) if right_kind else None
@@ -27,7 +39,22 @@ def decide_checkout(event: StripeEvent, _seen: Seen, known: Known, _policy: Poli
     state = known.subscription or SubscriptionState(
         checkout.subscription, checkout.customer, event.account, event.livemode
     )
-    return _start(event, checkout, state)
+    if REFERENCE in policy.subject.fields:
+        reference = usable(event.object.get(REFERENCE))
+        state = replace(state, remembered=state.remembered.with_reference(reference))
+    return _about(event, _start(event, checkout, state), state, sight, policy)
+
+
+def _about(
+    event: StripeEvent, decision: Decision, state: SubscriptionState, sight: Sight, policy: Policy
+) -> Decision:
+    """Give the fact its subject; without one it is not told."""
+    if not decision.facts:
+        return decision
+    subject = subject_for(event, state.customer, state, policy.subject, own=REFERENCE)
+    if isinstance(subject, Missing):
+        return without_subject(event, subject, sight, state, policy)
+    return replace(decision, facts=tuple(replace(fact, subject=subject) for fact in decision.facts))
 
 
 def _start(event: StripeEvent, checkout: Checkout, state: SubscriptionState) -> Decision:

@@ -7,10 +7,21 @@ normal.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from billing import facts
-from billing.decision import Decision, Known, Outcome, Policy, rejected
+from billing.decision import (
+    Decision,
+    Known,
+    Missing,
+    Outcome,
+    Policy,
+    Sight,
+    rejected,
+    subject_for,
+    without_subject,
+)
 from billing.invoice import Invoice, read_invoice
-from billing.seen import Seen
 from billing.shape import identifier, integer
 from billing.state import Payment, SubscriptionState
 from billing.stripe_event import StripeEvent
@@ -27,7 +38,7 @@ def invoice_fact_key(event: StripeEvent) -> str | None:
     return f"{event.scope}|{facts.payment_fact_id(event, invoice, attempt)}"
 
 
-def decide_invoice(event: StripeEvent, seen: Seen, known: Known, policy: Policy) -> Decision:
+def decide_invoice(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
     """Decide on invoice.paid, invoice.payment_succeeded or invoice.payment_failed."""
     invoice = read_invoice(event.object) if event.object.get("object", "invoice") == "invoice" else None
     key = invoice_fact_key(event)
@@ -50,11 +61,18 @@ def decide_invoice(event: StripeEvent, seen: Seen, known: Known, policy: Policy)
         reason = f"invoice {invoice.id} is of nothing, and such payments are not told here"
         return Decision(Outcome.APPLIED, reason, subscription=state)
     told = known.seen.get(key)
-    if told is not None and told.position != seen.position:
+    if told is not None and told.position != sight.seen.position:
         reason = f"{fact.id} was told by another event"
         return Decision(Outcome.APPLIED, reason, subscription=state)
+    subject = subject_for(event, customer, state, policy.subject)
+    if isinstance(subject, Missing):
+        return without_subject(event, subject, sight, state, policy)
     return Decision(
-        Outcome.APPLIED, _reason(event, invoice), (fact,), {key: told or seen}, subscription=state
+        Outcome.APPLIED,
+        _reason(event, invoice),
+        (replace(fact, subject=subject),),
+        {key: told or sight.seen},
+        subscription=state,
     )
 
 

@@ -12,15 +12,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing import facts
-from billing.decision import Decision, Known, Outcome, Policy, rejected
-from billing.order import fold, latest, snapshot
-from billing.seen import Seen
+from billing.decision import (
+    Decision,
+    Known,
+    Missing,
+    Outcome,
+    Policy,
+    Sight,
+    rejected,
+    subject_for,
+    without_subject,
+)
+from billing.event_types import SUBSCRIPTION_GONE
+from billing.names import wanted
+from billing.order import Frontier, Snapshot, fold, latest, snapshot, undecided
+from billing.read_request import REREAD, Reread
 from billing.state import SubscriptionState
 from billing.stripe_event import StripeEvent
+from billing.subject_rule import METADATA
 from billing.subscription import STARTED, Subscription, read_subscription
 
+_LONGEST_ID = 200  # leaves room for the rest of a question's id
 
-def decide_subscription(event: StripeEvent, _seen: Seen, known: Known, _policy: Policy) -> Decision:
+
+def decide_subscription(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
     """Decide on an event whose object is a subscription."""
     reading = _read(event)
     if reading is None:
@@ -31,6 +46,7 @@ def decide_subscription(event: StripeEvent, _seen: Seen, known: Known, _policy: 
     state = known.subscription or SubscriptionState(reading.id, customer, event.account, event.livemode)
     own = snapshot(event, reading)
     frontier = fold(state.frontier, own)
+    state = _remember(replace(state, frontier=frontier), event, own, policy)
     last = latest(frontier)
     stale = last is not None and last.after != own.after
     started_by, ended_by = state.started_by, state.ended_by
@@ -43,11 +59,57 @@ def decide_subscription(event: StripeEvent, _seen: Seen, known: Known, _policy: 
     if reading.status == "canceled" and ended_by in (None, event.id):
         ended_by = event.id
         told.append(facts.ended(event, reading, customer, superseded=stale))
+    asked = _question(reading.id, customer, event, own, frontier) if _readable(event, policy) else None
+    reason = _reason(reading, last.status if last else None, stale=stale)
+    if asked is not None:
+        reason += "; the events of this second do not say which is the last, so Stripe is asked"
+    if told:
+        from_others = event.type == SUBSCRIPTION_GONE
+        rule = policy.subject
+        subject = subject_for(event, customer, state, rule, own="" if from_others else METADATA)
+        if isinstance(subject, Missing):
+            return replace(without_subject(event, subject, sight, state, policy), read=asked)
+        told = [replace(fact, subject=subject) for fact in told]
     return Decision(
         Outcome.STALE if stale else Outcome.APPLIED,
-        _reason(reading, last.status if last else None, stale=stale),
+        reason,
         tuple(told),
-        subscription=replace(state, frontier=frontier, started_by=started_by, ended_by=ended_by),
+        subscription=replace(state, started_by=started_by, ended_by=ended_by),
+        read=asked,
+    )
+
+
+def _remember(
+    state: SubscriptionState, event: StripeEvent, own: Snapshot, policy: Policy
+) -> SubscriptionState:
+    if not policy.subject.metadata_keys or event.type == SUBSCRIPTION_GONE:
+        return state
+    metadata = wanted(event.object.get("metadata"), policy.subject)
+    return replace(state, remembered=state.remembered.with_metadata(metadata, own.created, own.event))
+
+
+def _readable(event: StripeEvent, policy: Policy) -> bool:
+    return ("live" if event.livemode else "test") in policy.reads
+
+
+def _question(
+    subscription: str, customer: str, event: StripeEvent, own: Snapshot, frontier: Frontier
+) -> Reread | None:
+    """Return what to ask Stripe; None when the order is clear, or the event has no part in the doubt."""
+    if own.rank != frontier[0].rank or len(subscription) > _LONGEST_ID:
+        return None
+    doubt = undecided(frontier)
+    witness = next((one.event for one in frontier if not one.event.startswith(REREAD)), None)
+    if doubt is None or witness is None:
+        return None
+    return Reread(
+        id=f"{REREAD}{subscription}:{doubt}",
+        subscription=subscription,
+        customer=customer,
+        account=event.account,
+        livemode=event.livemode,
+        after=own.created,
+        witness=witness,
     )
 
 
@@ -55,7 +117,8 @@ def _read(event: StripeEvent) -> Subscription | None:
     if event.object.get("object", "subscription") != "subscription":
         return None
     reading = read_subscription(event.object)
-    if reading is not None and event.type == "customer.subscription.deleted" and not reading.terminal:
+    gone = event.type in ("customer.subscription.deleted", SUBSCRIPTION_GONE)
+    if reading is not None and gone and not reading.terminal:
         # The event says that it is gone, whatever the object says.
         return replace(reading, status="canceled")
     return reading

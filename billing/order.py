@@ -14,7 +14,9 @@ cannot matter:
    more often than it is left. A path that returns to where it began ends there; where that was, the seconds
    before tell. Events that change nothing we read (trial_will_end, say) stand still and decide nothing.
 4. Where a missing event leaves that open: not the state the second began with, then the status that lies
-   later in a subscription's life, then the greater event id. Arbitrary, but the same for every order.
+   later in a subscription's life, then the greater event id. Arbitrary, but the same for every order; and
+   `undecided` says so, for then Stripe can be asked. Its answer takes its place by the second in which it
+   was read, and stands still there.
 
 States are compared by the fingerprint of their canonical reading, so events in different API versions
 compare. A second holds at most 16 snapshots, the greatest by event id; the union of two such sets, cut again,
@@ -82,7 +84,10 @@ def snapshot(event: StripeEvent, reading: Subscription) -> Snapshot:
     elif event.previous_attributes:
         earlier = read_subscription(_put_back(event.object, event.previous_attributes, _MERGE_DEPTH))
         before = ROOT if earlier is None else fingerprint(earlier)
-    return Snapshot(event.id, event.created, reading.terminal, reading.status, before, after, reading)
+    at = event.created
+    if event.read_at is not None:  # the state of when it was read, not of when the event happened
+        before, at = after, event.read_at
+    return Snapshot(event.id, at, reading.terminal, reading.status, before, after, reading)
 
 
 def fold(frontier: Frontier, new: Snapshot) -> Frontier:
@@ -118,6 +123,26 @@ def latest(frontier: Frontier) -> Snapshot | None:
     for _, second in groupby(reversed(frontier), key=_rank):
         end = _end(list(second), end)
     return max((one for one in newest if one.after == end), key=_identity)
+
+
+def undecided(frontier: Frontier) -> str | None:
+    """Return a name for the question that the newest second leaves open; None when it leaves none.
+
+    The second's events are no single path, or its path returns to where it began and nothing says where that
+    was, or there were too many of them.
+    """
+    newest = [one for one in frontier if one.rank == frontier[0].rank]
+    if len({one.after for one in newest}) < 2:  # noqa: PLR2004 - one state is no question
+        return None
+    began: str | None = None
+    settled = False
+    for _, second in groupby(reversed(frontier), key=_rank):
+        members = list(second)
+        settled = _settled(members, began if settled else None)
+        began = _end(members, began)
+    if settled and len(newest) < MAX_A_SECOND:
+        return None
+    return blake2b(orjson.dumps([one.identity for one in newest]), digest_size=8).hexdigest()
 
 
 def fingerprint(reading: Subscription) -> str:
@@ -163,6 +188,35 @@ def _end(second: list[Snapshot], began: str | None) -> str:
         key=lambda one: (one.after not in starts, _LIFE.get(one.status, _UNKNOWN_LIFE), one.identity),
     )
     return best.after
+
+
+def _settled(second: list[Snapshot], began: str | None) -> bool:
+    """Say whether the events of one second are one path with one end; `began` is where, if that is known."""
+    if len({one.after for one in second}) == 1:
+        return True
+    group: dict[str, str] = {}
+    reached: Counter[str] = Counter()
+    for one in second:
+        reached[one.after] += one.before != one.after
+        if one.before not in (one.after, ROOT):
+            reached[one.before] -= 1
+            _join(group, one.before, one.after)
+        else:
+            _join(group, one.after, one.after)
+    if len({_find(group, state) for state in group}) > 1:
+        return False
+    ends = sum(count > 0 for count in reached.values())
+    return ends == 1 or (ends == 0 and began in group)
+
+
+def _join(group: dict[str, str], one: str, other: str) -> None:
+    group[_find(group, one)] = _find(group, other)
+
+
+def _find(group: dict[str, str], state: str) -> str:
+    while group.setdefault(state, state) != state:
+        state = group[state]
+    return state
 
 
 def _put_back(now: Mapping[str, Any], previous: Mapping[str, Any], depth: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from billing.names import NOTHING, Remembered
 from billing.order import Frontier, Snapshot, latest
 from billing.subscription import Subscription
 from billing.timestamps import rfc3339
@@ -49,6 +50,7 @@ class SubscriptionState:
     started_by: str | None = None
     ended_by: str | None = None
     payment: Payment | None = None
+    remembered: Remembered = NOTHING
 
     @property
     def current(self) -> Subscription | None:
@@ -75,6 +77,7 @@ class SubscriptionState:
                 SCHEMA,
                 *_identity(self),
                 None if self.payment is None else _payment_fields(self.payment),
+                None if self.remembered == NOTHING else _remembered_fields(self.remembered),
                 [_pack(one) for one in self.frontier],
             )
         )
@@ -86,7 +89,7 @@ class SubscriptionState:
             schema, *fields = orjson.loads(encoded)
             if schema != SCHEMA:
                 raise ValueError(f"schema {schema!r}; this version reads {SCHEMA}")
-            *identity, payment, frontier = fields
+            *identity, payment, remembered, frontier = fields
             sub_id, customer, account, livemode, started_by, ended_by = identity
             return cls(
                 id=sub_id,
@@ -97,6 +100,7 @@ class SubscriptionState:
                 started_by=started_by,
                 ended_by=ended_by,
                 payment=None if payment is None else Payment(*payment),
+                remembered=NOTHING if remembered is None else _remembered(*remembered),
             )
         except (TypeError, ValueError) as error:
             raise ValueError(f"not a record of the subscriptions table: {error}") from error
@@ -121,7 +125,12 @@ class SubscriptionState:
 
 _identity = attrgetter("id", "customer", "account", "livemode", "started_by", "ended_by")
 _payment_fields = attrgetter(*Payment.__dataclass_fields__)
+_remembered_fields = attrgetter(*Remembered.__dataclass_fields__)
 _snapshot_fields = attrgetter("event", "created", "terminal", "status", "before", "after")
+
+
+def _remembered(reference: str | None, metadata: dict[str, str] | None, by: list[Any]) -> Remembered:
+    return Remembered(reference, metadata, (by[0], by[1]))
 
 
 def _pack(one: Snapshot) -> tuple[Any, ...]:

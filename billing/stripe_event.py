@@ -17,6 +17,8 @@ from billing.timestamps import from_rfc3339
 
 Problem = Literal["not_utf8", "not_json", "not_an_object", "wrong_shape"]
 THIN = "v2.core.event"
+READ = "tollbridge_read"
+"""The field by which an event that we made of a read object says so. Stripe's own events have none."""
 
 
 class MalformedEvent(ValueError):  # noqa: N818 - named by what is wrong, and it is no fault of ours
@@ -32,8 +34,10 @@ class MalformedEvent(ValueError):  # noqa: N818 - named by what is wrong, and it
 class StripeEvent:
     """One event. `object` is `data.object` as Stripe rendered it; for a thin event, `related_object`.
 
-    `created` is in seconds since the Unix epoch. `account` is set on events of connected accounts only.
-    `api_version` is for diagnostics: shapes are told apart by their fields.
+    `created` is in seconds since the Unix epoch. `account` is whose event it is, where that is not the
+    endpoint's own account: Connect says so in `account`, organizations and thin events in `context`.
+    `api_version` is for diagnostics: shapes are told apart by their fields. `read_at` is set on events that
+    we have made of an object read from Stripe: when it was read, by Stripe's clock.
     """
 
     id: str
@@ -46,6 +50,7 @@ class StripeEvent:
     object: Mapping[str, Any]
     previous_attributes: Mapping[str, Any]
     thin: bool
+    read_at: int | None = None
 
     @property
     def scope(self) -> str:
@@ -69,18 +74,25 @@ def parse_event(body: bytes) -> StripeEvent:
     if kind not in ("event", THIN):
         raise _wrong('object must be "event" or "v2.core.event"')
     thin = kind == THIN
+    context = text(document.get("context"))
     return StripeEvent(
         id=event_id,
         type=event_type,
         created=_created(document.get("created"), thin=thin),
         livemode=livemode,
-        account=_optional_id(document, "account"),
-        context=text(document.get("context")),
+        account=_optional_id(document, "account") or account_of(context),
+        context=context,
         api_version=text(document.get("api_version")),
         object=mapping(document.get("related_object")) if thin else _object(document),
         previous_attributes=EMPTY if thin else mapping(document["data"].get("previous_attributes")),
         thin=thin,
+        read_at=timestamp(mapping(document.get(READ)).get("at")),
     )
+
+
+def account_of(context: str | None) -> str | None:
+    """Return the account that a context such as org_1/acct_2 leads to: its last part."""
+    return None if context is None else identifier(context.rpartition("/")[2])
 
 
 def _document(body: bytes) -> dict[str, Any]:
