@@ -24,6 +24,7 @@ from pydantic import (
 
 SECRET_PREFIX = "STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - the variable's name, not a secret
 DEFAULT_ENDPOINT = "default"
+_HTTP = re.compile(r"^https?://[^/?#\s]+[^?#\s]*$")
 _ENDPOINT = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -185,6 +186,19 @@ class Settings(BaseModel):
         description="One record a batch from workers: only for Tansu, whose end offsets are wrong otherwise.",
     )
 
+    # Queries
+    advertised_url: str | None = Field(
+        None,
+        description="Where other lifecycle workers reach this one's queries, such as http://lifecycle-0.lifecycle:6066. Unset, it is made of TOLLBRIDGE_BIND (of this machine's name where that is every address) and TOLLBRIDGE_LIFECYCLE_PORT. With TOLLBRIDGE_INSTANCE_ID it must outlive a restart: a stable name, not a pod's address.",
+    )
+    query_token: SecretStr | None = Field(
+        None,
+        description="Bearer token that queries have to bring. Unset, whoever reaches the port may ask.",
+    )
+    timeline_entries: Annotated[int, Field(ge=1, le=500)] = Field(
+        50, description="Last decisions kept for each subscription. More of them make each record larger."
+    )
+
     # Meaning
     event_type_prefix: str = Field("", description="Put before each CloudEvent type, such as com.example.")
     livemode: Literal["both", "live", "test"] = Field(
@@ -258,6 +272,13 @@ class Settings(BaseModel):
                     )
                 if not secrets:
                     raise ValueError(f"endpoint {endpoint!r} has no secret")
+        return value
+
+    @field_validator("advertised_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not _HTTP.match(value):
+            raise ValueError(f"{value!r} must be an address such as http://lifecycle-0.lifecycle:6066")
         return value
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ import rocksdict
 from faust.stores.rocksdb import Store as FaustStore
 from faust.types import TP, EventT
 
+from tables.alias import AliasOf, alias_key
 from tables.expiry import Sweep, TimeOf, index_key
 from tables.row import supersedes, unpack
 
@@ -51,11 +52,17 @@ class RocksRows:
 class Store(FaustStore):
     """Rows of one table on this worker."""
 
-    def __init__(self, *args: Any, time_of: TimeOf | None = None, **kwargs: Any) -> None:
-        """Take Faust's arguments; `time_of` reads a value's time if rows expire."""
+    def __init__(
+        self, *args: Any, time_of: TimeOf | None = None, alias_of: AliasOf | None = None, **kwargs: Any
+    ) -> None:
+        """Take Faust's arguments; `time_of` reads a value's time if rows expire.
+
+        `alias_of` makes the other name of a key if rows have one.
+        """
         # Faust takes the driver out of the very mapping it is given, so each store gets one of its own.
         super().__init__(*args, **{**kwargs, "options": dict(OPTIONS)})
         self._time_of = time_of
+        self._alias_of = alias_of
         self._sweeps: dict[int, tuple[Any, Sweep]] = {}
 
     def read(self, partition: int, key: bytes) -> bytes | None:
@@ -74,10 +81,22 @@ class Store(FaustStore):
         """Forget `key`."""
         self._db_for_partition(partition).delete(key)
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate keys and rows that begin with `prefix`, in order."""
+    def add_alias(self, partition: int, key: bytes) -> None:
+        """Write the alias of `key`, if rows have one. To be called before a new row is written."""
+        if self._alias_of is not None:
+            self._db_for_partition(partition).put(alias_key(self._alias_of(key)), key)
+
+    def aliased(self, partition: int, alias: bytes) -> bytes | None:
+        """Return the key of the row that is also called `alias`."""
+        key: bytes | None = self._db_for_partition(partition).get(alias_key(alias))
+        return key
+
+    def scan(
+        self, partition: int, prefix: bytes, after: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Iterate keys and rows that begin with `prefix`, in order, those behind the key `after` only."""
         rows = RocksRows(self._db_for_partition(partition))
-        for key in rows.keys(from_key=prefix):
+        for key in rows.keys(from_key=prefix if after is None else after + b"\x00"):
             if not key.startswith(prefix):
                 break
             row = rows.get(key)
@@ -125,6 +144,7 @@ class Store(FaustStore):
                 if row is None:
                     self.drop(partition, key)
                 else:
+                    self.add_alias(partition, key)
                     self.write(partition, key, row)
         for tp, offset in ends.items():
             self.set_persisted_offset(tp, offset)

@@ -13,6 +13,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
+from tables.alias import AliasOf
 from tables.expiry import TimeOf
 from tables.row import Change, Origin, pack, unpack
 from tables.store import Store
@@ -21,9 +22,21 @@ from tables.store import Store
 class Table(faust.Table[bytes, bytes]):
     """Rows by partition and key. Faust assigns, recovers and revokes it; nobody uses it as a mapping."""
 
-    def __init__(self, app: Any, *, name: str, partitions: int, time_of: TimeOf | None = None) -> None:
-        """Declare the table `name`. `time_of` reads a value's time, in unix seconds, if rows expire."""
+    def __init__(
+        self,
+        app: Any,
+        *,
+        name: str,
+        partitions: int,
+        time_of: TimeOf | None = None,
+        alias_of: AliasOf | None = None,
+    ) -> None:
+        """Declare the table `name`. `time_of` reads a value's time, in unix seconds, if rows expire.
+
+        `alias_of` makes a second name from a row's key, by which `aliased` finds it.
+        """
         super().__init__(app, name=name, partitions=partitions, key_type=bytes, value_type=bytes)
+        self._alias_of = alias_of
         self._time_of: TimeOf | None = None
         if time_of is not None:
             read_time = time_of
@@ -40,6 +53,7 @@ class Table(faust.Table[bytes, bytes]):
             key_serializer="raw",
             value_serializer="raw",
             time_of=self._time_of,
+            alias_of=self._alias_of,
         )
 
     @property
@@ -54,9 +68,19 @@ class Table(faust.Table[bytes, bytes]):
         row = self.rows.read(partition, key)
         return None if row is None else unpack(row)[1]
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate keys and values that begin with `prefix`, in order."""
-        return ((key, unpack(row)[1]) for key, row in self.rows.scan(partition, prefix))
+    def scan(
+        self, partition: int, prefix: bytes, after: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Iterate keys and values that begin with `prefix`, in order, those behind the key `after` only."""
+        return ((key, unpack(row)[1]) for key, row in self.rows.scan(partition, prefix, after))
+
+    def add_alias(self, partition: int, key: bytes) -> None:
+        """Write the alias of `key`. To be called before a new row is put."""
+        self.rows.add_alias(partition, key)
+
+    def aliased(self, partition: int, alias: bytes) -> bytes | None:
+        """Return the key of the row that is also called `alias`, None when there is none."""
+        return self.rows.aliased(partition, alias)
 
     def put(self, partition: int, key: bytes, value: bytes, origin: Origin) -> Change:
         """Keep `value`; the change returned must reach the changelog before the message is settled."""
