@@ -30,9 +30,14 @@ demo: $(READY)  ## Show the whole road with a made-up history (half a minute, no
 up: $(READY)  ## Run everything on this machine, in one terminal, until Ctrl-C
 	$(BIN)/tollbridge up
 
+# Whole stacks on real servers mostly wait for timeouts, so more of them run at once than there are cores.
+SLOW_TESTS := tests/integration tests/fault
+QUICK_TESTS := tests/unit tests/property tests/contract
+
 .PHONY: test
 test: $(READY)  ## Run every test that this machine can run (under fifteen minutes on two cores)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 $(QUICK_TESTS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(SLOW_TESTS)
 
 .PHONY: lint
 lint: $(READY)  ## Check style and types

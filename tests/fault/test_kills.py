@@ -97,3 +97,33 @@ async def test_a_frozen_worker_writes_nothing_over_its_successor(open_road: Open
         }
         both = History([*first.events, *rest.events], first.facts | rest.facts, first.truth | rest.truth)
         await ledger_is_whole(road, both)
+
+
+async def test_a_clean_restart_replays_nothing(open_road: OpenRoad) -> None:
+    """SIGTERM: what is in hand is finished and committed before the partitions go."""
+    history = town(seed=15, customers=40)
+    async with open_road() as road:
+        posting = asyncio.create_task(road.post(bodies(history), abreast=4, each_second=100))
+        for _ in range(2):
+            await asyncio.sleep(1)
+            await road.stack.applications["lifecycle"].restart()
+        await posting
+        await ledger_is_whole(road, history)
+        told = Counter((event["source"], event["id"]) for event in await road.billing_events())
+        assert {name: count for name, count in told.items() if count > 1} == {}
+
+
+async def test_a_kill_replays_no_more_than_was_in_hand_or_uncommitted(open_road: OpenRoad) -> None:
+    history = town(seed=16, customers=60)
+    async with open_road({"TOLLBRIDGE_IN_FLIGHT": "20"}) as road:
+        posting = asyncio.create_task(road.post(bodies(history), abreast=2, each_second=80))
+        await asyncio.sleep(2)
+        worker = road.stack.applications["lifecycle"]
+        await worker.kill()
+        committed = sum((await road.committed("tollbridge-lifecycle", "stripe.events")).values())
+        marks = sum(b"|evt_" in key for key, _ in await road.read(road.changelog("seen")))
+        await worker.start()
+        await posting
+        await ledger_is_whole(road, history)
+    # Settled since the last commit, a quarter of a second before at most, and what was in hand.
+    assert marks - committed <= 20 + 80
