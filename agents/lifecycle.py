@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from agents.clock import Clock
+from agents.detour import Detours, waiting_since
 from agents.effects import Effects
 from agents.errors import Reject, Retry, Stop
 from agents.protocols import DeadLetters, Held, LifecycleObserver, Message, Outbox, Record
@@ -20,8 +21,10 @@ from billing.cloudevent import CONTENT_TYPE, encode
 from billing.decide import Decision, Known, Policy, decide, lookups
 from billing.position import Position
 from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
+from billing.timeline import entry
 from tables.memory import Memory
 from tables.row import Change, Origin
+from tables.timeline import Timeline
 
 log = structlog.get_logger()
 
@@ -42,11 +45,13 @@ class Lifecycle:
     """The lifecycle agent's parts."""
 
     memory: Memory
+    timeline: Timeline
     outbox: Outbox
     dead_letters: DeadLetters
     observer: LifecycleObserver
     clock: Clock
     policy: Policy
+    detours: Detours
     billing_topic: str
     type_prefix: str
     retention: int
@@ -80,9 +85,10 @@ class Lifecycle:
         now = int(self.clock.now())
         known = self.memory.recall(message.partition, wanted)
         decision = self._decide(message, event, now, known)
-        for change in self._changes(message, wanted.subscription, decision, now):
+        for change in self._changes(message, event, wanted.subscription, decision, now):
             await self._send(held, effects, _changelog(change), change)
-        for record in self._records(message, event, decision):
+        detours = self.detours.records(message, decision, now)
+        for record in (*self._records(message, event, decision), *detours):
             await self._send(held, effects, record, None)
         self._observe(event, decision)
         if decision.problem is not None:
@@ -91,7 +97,8 @@ class Lifecycle:
     def _decide(self, message: Message, event: StripeEvent, now: int, known: Known) -> Decision:
         position = Position(message.topic, message.partition, message.offset)
         try:
-            return decide(event, position, now, known, self.policy)
+            since = waiting_since(message)
+            return decide(event, position, now, known, self.policy, waiting_since=since)
         except Exception as bug:
             # decide() promises never to raise. Should it do so all the same, one event is set aside with
             # its bytes, and the limit on dead letters stops the worker if it is not the only one.
@@ -99,12 +106,15 @@ class Lifecycle:
             raise Reject("decision_failed", f"{type(bug).__name__} while deciding on {event.type}") from bug
 
     def _changes(
-        self, message: Message, subscription: str | None, decision: Decision, now: int
+        self, message: Message, event: StripeEvent, subscription: str | None, decision: Decision, now: int
     ) -> list[Change]:
         origin = Origin(self.generation(), message.offset)
         changes = list(self.memory.remember(message.partition, decision.remember, origin))
         if decision.subscription is not None and subscription is not None:
             changes.append(self.memory.keep(message.partition, subscription, decision.subscription, origin))
+        if subscription is not None:
+            noted = entry(event, decision, message.offset, now)
+            changes.append(self.timeline.note(message.partition, subscription, noted, origin))
         if message.offset % SWEEP_EVERY == 0:
             forgotten = list(self.memory.forget(message.partition, now - self.retention, SWEEP_LIMIT))
             self.observer.expired(len(forgotten))

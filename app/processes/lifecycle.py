@@ -13,6 +13,7 @@ from billing.decide import Policy
 from tables.memory import SEEN, SUBSCRIPTIONS, Memory, seen_at
 from tables.row import Change
 from tables.table import Table
+from tables.timeline import TIMELINE, Timeline, without_customer
 
 DAY = 86400
 
@@ -22,8 +23,9 @@ def assemble(parts: Parts) -> Work:
     settings, app = parts.settings, parts.app
     seen = Table(app, name=SEEN, partitions=settings.topic_partitions, time_of=seen_at)
     subscriptions = Table(app, name=SUBSCRIPTIONS, partitions=settings.topic_partitions)
+    timeline = Table(app, name=TIMELINE, partitions=settings.topic_partitions, alias_of=without_customer)
     by_topic: dict[str, Table] = {}
-    for table in (seen, subscriptions):
+    for table in (seen, subscriptions, timeline):
         app.tables.add(table)
         by_topic[table.changelog_topic.get_topic_name()] = table
 
@@ -32,6 +34,7 @@ def assemble(parts: Parts) -> Work:
 
     lifecycle = Lifecycle(
         memory=Memory(seen, subscriptions),
+        timeline=Timeline(timeline, settings.timeline_entries),
         outbox=parts.producer,
         dead_letters=parts.dead_letters,
         observer=PrometheusLifecycleObserver(parts.metrics),
@@ -52,7 +55,7 @@ def assemble(parts: Parts) -> Work:
         source=settings.stripe_events_topic,
         agent=agent,
         topics=[changelog_spec(settings, topic) for topic in by_topic],
-        watched=(SEEN, SUBSCRIPTIONS),
+        watched=(SEEN, SUBSCRIPTIONS, TIMELINE),
     )
 
 
