@@ -91,6 +91,15 @@ class Store(FaustStore):
         key: bytes | None = self._db_for_partition(partition).get(alias_key(alias))
         return key
 
+    def measure(self) -> tuple[int, int]:
+        """Return about how many keys all partitions here hold, indexes included, and in how many bytes."""
+        keys = size = 0
+        for database in tuple(self._dbs.values()):
+            keys += database.property_int_value("rocksdb.estimate-num-keys") or 0
+            size += database.property_int_value("rocksdb.total-sst-files-size") or 0
+            size += database.property_int_value("rocksdb.cur-size-all-mem-tables") or 0
+        return keys, size
+
     def scan(
         self, partition: int, prefix: bytes, after: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:

@@ -19,7 +19,8 @@ from app.ingress.problem import Problem
 from app.ingress.record import webhook_record
 from app.ingress.signature import BadSignature, verify
 from app.log_limit import LogLimit
-from app.metrics.bounds import NONE, OTHER, BoundedVersions, bounded_type
+from app.metrics.bounds import KNOWN_TYPES, NONE, OTHER, BoundedVersions, bounded_type
+from app.metrics.labels import WEBHOOK_OUTCOMES
 from app.metrics.registry import Metrics
 from app.settings import DEFAULT_ENDPOINT, Settings
 from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
@@ -61,11 +62,24 @@ class Webhooks:
         self._seconds = functools.cache(metrics.ingress_seconds.labels)
         self._verified_by = functools.cache(metrics.webhooks_verified.labels)
         self._of_version = functools.cache(metrics.api_versions.labels)
+        for endpoint, known in secrets.items():
+            metrics.webhook_secrets.labels(endpoint).set(len(known))
+            self._begin_at_nought(endpoint, len(known))
         self._versions = BoundedVersions()
         self._refusals = LogLimit(clock)
         self._admission = Admission(
             settings.ingress_max_in_flight, settings.ingress_max_buffered_bytes, metrics.ingress_in_flight
         )
+
+    def _begin_at_nought(self, endpoint: str, secrets: int) -> None:
+        """Show the counts that alerts compare from the start, so that the first event is an increase."""
+        for position in range(secrets):
+            self._verified_by(endpoint, str(position))
+        for kind in (*KNOWN_TYPES, OTHER):
+            for outcome in (ACCEPTED, "not_acknowledged", "not_ready"):
+                self._received(endpoint, kind, outcome)
+        for outcome in WEBHOOK_OUTCOMES[1:]:
+            self._received(endpoint, NONE, outcome)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer 200 when Kafka has acknowledged the event, else a problem document that says why not."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from app.metrics.labels import DEAD_LETTER_REASONS
+
 OTHER = "other"
 NONE = "none"
 
@@ -34,6 +36,11 @@ def bounded_type(event_type: str | None) -> str:
     if event_type is None:
         return NONE
     return event_type if event_type in KNOWN_TYPES else OTHER
+
+
+def bounded_reason(reason: str) -> str:
+    """Return why a message was dead-lettered as a label: itself when known, else 'other'."""
+    return reason if reason in DEAD_LETTER_REASONS else OTHER
 
 
 class BoundedVersions:

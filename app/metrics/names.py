@@ -1,24 +1,35 @@
 """Every metric, once: its kind, unit, labels, what it means and what to do about it.
 
 `Vocabulary` is only declared here; `app.metrics.registry.Metrics` builds it, so that a mistyped name fails
-the type check. docs, dashboards and alerts are tested against `vocabulary()`. The six names that dashboards
-already know carry no prefix.
+the type check. docs, dashboards and alerts are tested against `app.metrics.vocabulary`. The six names that
+dashboards already know carry no prefix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.metrics.labels import FACTS, PROCESSES, SENT_OUTCOMES, SINKS, WORKERS
+from app.metrics.labels import DEAD_LETTER_REASONS, FACTS, PROCESSES, SENT_OUTCOMES, SINKS, WORKERS
 from app.metrics.spec import CALL_BUCKETS, ROAD_BUCKETS, SIZE_BUCKETS, Spec
 
 
 class Vocabulary:
     """The metrics as attributes. Label values are few: `app.metrics.bounds` sees to those from outside."""
+
+    # Any process
+    info: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_info",
+            "",
+            "Always 1: this process runs, in this version.",
+            "Absent: the process is gone, or Prometheus does not find it.",
+            PROCESSES,
+            ("process", "version"),
+        ),
+    ]
 
     # The door
     webhooks_received: Annotated[
@@ -41,6 +52,17 @@ class Vocabulary:
             "While a secret is rolled: when the old one's count stands still, remove it.",
             ("ingress",),
             ("endpoint", "secret"),
+        ),
+    ]
+    webhook_secrets: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_webhook_secrets",
+            "secrets",
+            "Signing secrets that an endpoint accepts; 1 unless one is being rolled.",
+            "Above 1 for days: the old secret is still accepted; take it out of the settings.",
+            ("ingress",),
+            ("endpoint",),
         ),
     ]
     api_versions: Annotated[
@@ -117,8 +139,19 @@ class Vocabulary:
         Spec(
             "tollbridge_table_keys",
             "keys",
-            "Keys in the local part of a table, an estimate by RocksDB.",
+            "Keys in the local part of a table with their indexes, an estimate by RocksDB.",
             "seen grows for longer than its retention: expiry does not run.",
+            ("lifecycle",),
+            ("table",),
+        ),
+    ]
+    table_bytes: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_table_bytes",
+            "bytes",
+            "Size of the local part of a table: RocksDB's files and what it has not written to them yet.",
+            "Nears the volume's size: a larger volume, a shorter retention, or more replicas.",
             ("lifecycle",),
             ("table",),
         ),
@@ -213,6 +246,28 @@ class Vocabulary:
             ("sink",),
         ),
     ]
+    circuit_since: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_circuit_since_timestamp_seconds",
+            "seconds",
+            "Unix time since when a sink's breaker is closed, or is not; half-open counts as open.",
+            "time() less this, while tollbridge_circuit_state is above 0, is how long the sink is away.",
+            SINKS,
+            ("sink",),
+        ),
+    ]
+    circuit_opened: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_circuit_opened_total",
+            "times",
+            "Times that a sink's breaker opened after it had been closed.",
+            "Rises again and again: the sink comes and goes; speak to its operators.",
+            SINKS,
+            ("sink",),
+        ),
+    ]
     batch_size: Annotated[
         Histogram,
         Spec(
@@ -271,6 +326,7 @@ class Vocabulary:
             "Any: read them; they hold the original bytes and the reason.",
             WORKERS,
             ("stage", "reason"),
+            {"reason": DEAD_LETTER_REASONS},
         ),
     ]
     in_flight: Annotated[
@@ -300,7 +356,7 @@ class Vocabulary:
         Spec(
             "tollbridge_lag_messages",
             "messages",
-            "Messages in a partition beyond the committed offset, as its owner sees it.",
+            "Messages in a partition that the process's consumer group has not committed; told by its owner.",
             "Grows: more replicas (up to the partitions), or the sink is the bottleneck.",
             WORKERS,
             ("process", "topic", "partition"),
@@ -339,24 +395,3 @@ class Vocabulary:
             ("topic",),
         ),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """A metric of the vocabulary: the attribute that holds it, its Prometheus type, its Spec."""
-
-    attribute: str
-    type: type[Counter | Gauge | Histogram]
-    spec: Spec
-
-    @property
-    def kind(self) -> str:
-        """Return counter, gauge or histogram."""
-        return self.type.__name__.lower()
-
-
-def vocabulary() -> Iterator[Declared]:
-    """Yield every metric in the order in which this page declares them."""
-    for attribute, hint in get_type_hints(Vocabulary, include_extras=True).items():
-        arguments: tuple[Any, ...] = get_args(hint)
-        yield Declared(attribute, arguments[0], arguments[1])

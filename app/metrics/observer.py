@@ -24,6 +24,9 @@ class PrometheusObserver:
         self._size = metrics.batch_size.labels(sink)
         self._retries = metrics.retries.labels(sink)
         self._circuit = metrics.circuit.labels(sink)
+        self._since = metrics.circuit_since.labels(sink)
+        self._opened = metrics.circuit_opened.labels(sink)
+        self._closed: bool | None = None
         self._from_stripe = metrics.stripe_to_sink.labels(sink)
         self._from_receipt = metrics.receipt_to_sink.labels(sink)
 
@@ -52,6 +55,12 @@ class PrometheusObserver:
         """Note the breaker's state: closed, open, half_open."""
         value = CIRCUIT_STATES[state]
         self._circuit.set(value)
+        closed = state == "closed"
+        if closed != self._closed:  # a canary's half-open does not end the outage
+            self._since.set(self._clock.now())
+            if self._closed:
+                self._opened.inc()
+            self._closed = closed
         if self._sink == "nats":
             self._metrics.nats_circuit.set(value)
 

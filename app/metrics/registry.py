@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from importlib.metadata import version
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,7 +16,8 @@ from prometheus_client import (
 )
 
 from app.metrics.labels import Process
-from app.metrics.names import Declared, Vocabulary, vocabulary
+from app.metrics.names import Vocabulary
+from app.metrics.vocabulary import Declared, vocabulary
 
 
 class Metrics(Vocabulary):
@@ -36,6 +38,7 @@ class Metrics(Vocabulary):
         GCCollector(registry=registry)
         for declared in vocabulary():
             setattr(self, declared.attribute, self._build(declared))
+        self.info.labels(process, version("tollbridge")).set(1)
 
     def _build(self, declared: Declared) -> object:
         spec = declared.spec
@@ -43,7 +46,8 @@ class Metrics(Vocabulary):
         if declared.type is Histogram:
             return Histogram(spec.name, spec.meaning, spec.labels, buckets=spec.buckets, registry=registry)
         metric = declared.type(spec.name, spec.meaning, spec.labels, registry=registry)
-        known = {"process": (self.process,), "sink": (self.process,), **spec.known}
+        ours = (self.process,)
+        known = {"process": ours, "sink": ours, "stage": ours, **spec.known}
         if isinstance(metric, Counter) and spec.labels and all(label in known for label in spec.labels):
             for values in itertools.product(*(known[label] for label in spec.labels)):
                 metric.labels(*values)

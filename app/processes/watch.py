@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import faust
 from faust.tables.manager import TableManager
@@ -17,6 +17,7 @@ from app.kafka.consumer import Consumer
 from app.kafka.producer import Producer
 from app.metrics.labels import Process
 from app.metrics.registry import Metrics
+from tables.table import Table
 
 INTERVAL = 1.0
 """Seconds between measurements."""
@@ -103,12 +104,20 @@ class Watch:
         consumer = self._app.consumer
         if isinstance(consumer, Consumer) and self._app.started:
             self._measure_consumer(consumer)
+        self._measure_tables()
         if self._app.in_recovery:
             for name, records in self._remaining().items():
                 metrics.recovery_remaining.labels(name).set(records)
         else:
             for name in self._tables:
                 metrics.recovery_remaining.labels(name).set(0)
+
+    def _measure_tables(self) -> None:
+        for name in self._tables:
+            table = cast("Any", self._app.tables)[name]
+            keys, size = cast("Table", table).rows.measure()
+            self._metrics.table_keys.labels(name).set(keys)
+            self._metrics.table_bytes.labels(name).set(size)
 
     def _measure_consumer(self, consumer: Consumer) -> None:
         metrics = self._metrics

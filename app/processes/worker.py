@@ -35,6 +35,7 @@ from app.kafka.faust_app import build_app, declare_topic, messages
 from app.kafka.producer import Producer
 from app.kafka.topics import TopicSpec, ensure_topics, topic_specs
 from app.logs import configure_logs
+from app.metrics.bounds import bounded_reason
 from app.metrics.labels import Process
 from app.metrics.registry import Metrics, new_metrics
 from app.processes.watch import Watch
@@ -163,7 +164,7 @@ class Worker:
             limit,
             clock,
             ack_timeout=settings.delivery_timeout,
-            on_buried=lambda stage, reason: metrics.dead_letters.labels(stage, reason).inc(),
+            on_buried=lambda stage, reason: metrics.dead_letters.labels(stage, bounded_reason(reason)).inc(),
         )
         drains: list[Callable[[float], Awaitable[bool]]] = []
         patience = min(PATIENCE, settings.rebalance_timeout / 2)

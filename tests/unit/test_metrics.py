@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.protocols import Message, Observer
-from app.metrics.bounds import BoundedVersions, bounded_type
-from app.metrics.labels import PROCESSES, SINKS, Process, Sink
-from app.metrics.names import Declared, vocabulary
+from app.metrics.bounds import BoundedVersions, bounded_reason, bounded_type
+from app.metrics.labels import BOUNDS, DEAD_LETTER_REASONS, DECISIONS, PROCESSES, SINKS, Process, Sink
 from app.metrics.observer import PrometheusObserver
 from app.metrics.registry import Metrics, new_metrics
+from app.metrics.vocabulary import Declared, vocabulary
+from billing.decision import Outcome, Problem
 from tests.fakes.clock import START, FakeClock
 
 UNPREFIXED = {
@@ -25,6 +29,7 @@ UNPREFIXED = {
     "api_requests_total",
 }
 ALL = list(vocabulary())
+ROOT = Path(__file__).parents[2]
 PERSONAL = {"customer", "subscription", "event", "id", "subject", "email"}
 
 
@@ -39,6 +44,33 @@ def test_a_name_says_its_application_kind_and_unit(declared: Declared) -> None:
     assert spec.meaning.endswith(".")
     assert spec.action.endswith(".")
     assert not set(spec.labels) & PERSONAL
+
+
+def test_no_label_is_without_a_bound() -> None:
+    used = {label for declared in ALL for label in declared.spec.labels}
+    assert used == BOUNDS.keys()
+
+
+def test_each_reason_for_a_dead_letter_in_the_code_is_a_label() -> None:
+    in_code = set(get_args(Problem))
+    for path in [*(ROOT / "agents").rglob("*.py"), *(ROOT / "app").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="Reject"), args=[ast.Constant(value=str(reason)), *_]):
+                    in_code.add(reason)
+    assert in_code <= set(DEAD_LETTER_REASONS)
+    assert [bounded_reason(reason) for reason in ("refused", "no such reason")] == ["refused", "other"]
+
+
+def test_the_decisions_are_billings() -> None:
+    assert set(DECISIONS) == set(Outcome)
+
+
+def test_a_process_says_that_it_is_there_and_in_which_version() -> None:
+    (info,) = [
+        family for family in families(new_metrics("nats").registry) if family.name == "tollbridge_info"
+    ]
+    assert [(sample.labels["process"], sample.value) for sample in info.samples] == [("nats", 1)]
 
 
 def test_the_six_names_that_dashboards_know_are_there() -> None:
@@ -124,6 +156,18 @@ def test_the_nats_breaker_shows_under_both_names(clock: FakeClock) -> None:
         observer.breaker(state)
         assert metrics.registry.get_sample_value("nats_circuit_state") == value
         assert metrics.registry.get_sample_value("tollbridge_circuit_state", {"sink": "nats"}) == value
+
+
+def test_half_open_neither_ends_an_outage_nor_begins_one(clock: FakeClock) -> None:
+    observer, metrics = observed("openmeter", clock)
+    value = metrics.registry.get_sample_value
+    seen = []
+    for state in ("closed", "open", "half_open", "open", "half_open", "closed"):
+        observer.breaker(state)
+        since = value("tollbridge_circuit_since_timestamp_seconds", {"sink": "openmeter"})
+        seen.append((since, value("tollbridge_circuit_opened_total", {"sink": "openmeter"})))
+        clock.advance(10)
+    assert seen == [(START, 0), *[(START + 10, 1)] * 4, (START + 50, 1)]
 
 
 def test_what_is_retried_counts_as_sent_and_as_retry(clock: FakeClock) -> None:
