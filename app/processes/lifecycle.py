@@ -8,8 +8,10 @@ from typing import Any
 from agents.lifecycle import Lifecycle
 from app.kafka.changelogs import changelog_spec
 from app.metrics.lifecycle_observer import PrometheusLifecycleObserver
+from app.processes.queries import assemble_queries
 from app.processes.worker import Parts, Work, main
 from billing.decide import Policy
+from tables.lookup import Lookup
 from tables.memory import SEEN, SUBSCRIPTIONS, Memory, seen_at
 from tables.row import Change
 from tables.table import Table
@@ -48,6 +50,8 @@ def assemble(parts: Parts) -> Work:
         failed=parts.failed,
     )
 
+    queries, forwarder = assemble_queries(parts, Lookup(subscriptions, timeline))
+
     async def agent(held_messages: Any) -> None:
         await lifecycle.run(held_messages)
 
@@ -55,6 +59,8 @@ def assemble(parts: Parts) -> Work:
         source=settings.stripe_events_topic,
         agent=agent,
         topics=[changelog_spec(settings, topic) for topic in by_topic],
+        routes=queries.routes(),
+        close=forwarder.close,
         watched=(SEEN, SUBSCRIPTIONS, TIMELINE),
     )
 

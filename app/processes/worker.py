@@ -19,6 +19,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiohttp import web
 
 from agents.dead_letter_limit import DeadLetterLimit
 from agents.errors import Retry, Stop
@@ -82,6 +83,8 @@ class Work:
     drain: Callable[[float], Awaitable[bool]] | None = None
     """Finishes what is in hand within so many seconds; False when it cannot, which ends the waiting."""
     close: Callable[[], Awaitable[None]] | None = None
+    routes: Sequence[web.RouteDef] = ()
+    """What its HTTP server serves beyond health and metrics."""
     watched: Iterable[str] = field(default_factory=tuple)
     """Tables whose size is measured."""
 
@@ -129,7 +132,7 @@ class Worker:
         )
         checks = {**watch.checks(parts.producer), **work.checks}
         health = Health(parts.metrics.registry, checks, dead=self._dead)
-        server = HealthServer(self._settings.bind, self._port, health, parts.metrics)
+        server = HealthServer(self._settings.bind, self._port, health, parts.metrics, work.routes)
         background: list[asyncio.Task[None]] = []
         try:
             await server.start()
