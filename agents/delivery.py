@@ -22,12 +22,15 @@ from agents.breaker import Permit
 from agents.clock import Clock
 from agents.errors import Reject, Retry
 from agents.gate import Gate
+from agents.journeys import Journeys
 from agents.protocols import DeadLetters, Held, Observer
+from agents.tracing import UNTRACED, Span, Tracer
 
 log = structlog.get_logger()
 
-Send = Callable[[Sequence[Held]], Awaitable[str]]
-"""Sends messages as one; returns the outcome to count them as (accepted, duplicate). Raises Reject, Retry."""
+Send = Callable[[Sequence[Held], Span], Awaitable[str]]
+"""Sends messages as one, in the step that the span is; returns the outcome to count them as (accepted,
+duplicate). Raises Reject, Retry."""
 
 HALVE_AFTER = 5
 """Failures in a row after which a batch is cut in two. OpenMeter answers 500 for a whole batch when its own
@@ -72,6 +75,7 @@ class Delivery:
         observer: Observer,
         *,
         backoff: Backoff,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         """Deliver for the sink called `stage`, the name under which dead letters are filed."""
         self._stage = stage
@@ -80,22 +84,28 @@ class Delivery:
         self._clock = clock
         self._observer = observer
         self._backoff = backoff
+        self._journeys = Journeys(tracer, stage)
 
     async def deliver(self, held: Sequence[Held], send: Send) -> None:
         """Send `held` until each is settled or abandoned. Raises Stop when too much must be buried."""
         parts = deque([_Part(held)])
-        while parts:
-            permit = await self._gate.enter()
-            try:
-                # What failed goes behind the others, so the next canary is another message: one that always
-                # fails must not be the only one the sink is ever asked about.
-                parts.extend(await self._try(permit, parts.popleft().ours(), send))
-            finally:
-                self._gate.returned(permit)  # has no effect on one that was answered
+        self._journeys.begin(held)
+        try:
+            while parts:
+                permit = await self._gate.enter()
+                try:
+                    # What failed goes behind the others, so the next canary is another message: one that
+                    # always fails must not be the only one the sink is ever asked about.
+                    parts.extend(await self._try(permit, parts.popleft().ours(), send))
+                finally:
+                    self._gate.returned(permit)  # has no effect on one that was answered
+        finally:
+            self._journeys.forget(held)
 
     async def bury(self, held: Held, why: Reject, attempts: int) -> None:
         """Dead-letter one message and settle it. Raises Stop when that is one too many."""
         failures = 0
+        self._journeys.begin([held])
         while not held.abandoned:
             try:
                 await self._dead_letters.bury(
@@ -108,7 +118,9 @@ class Delivery:
             else:
                 self._observer.sent("rejected", 1)
                 held.settle()
+                self._journeys.end([held], "rejected", why.reason)
                 return
+        self._journeys.forget([held])
 
     async def _try(self, permit: Permit, part: _Part, send: Send) -> list[_Part]:
         """Make one attempt; return the parts that are still to be sent."""
@@ -117,19 +129,24 @@ class Delivery:
         rest: list[_Part] = []
         if permit.canary:  # the sink may still be ill: risk one message, not a batch
             part, rest = part.first_alone()
+        request = self._journeys.request(part.held)
         try:
-            outcome = await send(part.held)
+            outcome = await send(part.held, request)
         except Reject as error:
+            request.end("rejected")
             self._gate.succeeded(permit)
             return [*await self._refused(part, error), *rest]
         except Retry as error:
+            request.end("retried")
             return [*rest, *await self._put_off(permit, part, error)]
+        request.end()
         self._gate.succeeded(permit)
         self._observer.sent(outcome, len(part.held))
         self._dead_letters.passed(len(part.held))
         for held in part.held:
             held.settle()
             self._observer.delivered(held.message)
+        self._journeys.end(part.held, outcome)
         return rest
 
     async def _refused(self, part: _Part, why: Reject) -> list[_Part]:

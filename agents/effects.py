@@ -6,25 +6,38 @@ from collections.abc import Callable
 
 from agents.errors import Stop
 from agents.protocols import Delivered, Held, OnDelivery, Outbox, Record, Undelivered
+from agents.tracing import UNTRACED, Span, Tracer, begin_processing, begin_sending, end_sent, handed_on
 
 
 class Effects:
-    """Counts the records of one message. `finish` says that there are no more to come."""
+    """Counts the records of one message. `finish` says that there are no more to come.
 
-    __slots__ = ("_failed", "_held", "_left", "_outbox")
+    `span` is the step of working through the message; it ends when the message is settled. What is told has
+    a step of its own, a table's change (a record with a `then`) has none.
+    """
 
-    def __init__(self, held: Held, outbox: Outbox, failed: Callable[[Stop], None]) -> None:
+    __slots__ = ("_failed", "_held", "_left", "_outbox", "_tracer", "span")
+
+    def __init__(
+        self, held: Held, outbox: Outbox, failed: Callable[[Stop], None], tracer: Tracer = UNTRACED
+    ) -> None:
         """`failed` is told when Kafka gave a record up although the message is still ours."""
         self._held = held
         self._outbox = outbox
         self._failed = failed
         self._left = 1
+        self._tracer = tracer
+        self.span: Span = begin_processing(tracer, held.message)
 
     def send(self, record: Record, then: Callable[[Delivered], None] | None = None) -> None:
         """Send `record`; `then` is called when it is there. Raises `Retry` when the outbox is full."""
         self._left += 1
+        sending: Span = UNTRACED
+        if then is None:
+            sending = begin_sending(self._tracer, record.topic, self.span)
+            record = handed_on(record, sending)
         try:
-            self._outbox.send(record, self._arrival(then))
+            self._outbox.send(record, self._arrival(then, sending))
         except BaseException:
             self._left -= 1
             raise
@@ -33,9 +46,10 @@ class Effects:
         """Settle when all records are acknowledged, at once if there are none."""
         self._one_less()
 
-    def _arrival(self, then: Callable[[Delivered], None] | None) -> OnDelivery:
+    def _arrival(self, then: Callable[[Delivered], None] | None, sending: Span) -> OnDelivery:
         def arrived(report: Delivered | Undelivered) -> None:
             if isinstance(report, Undelivered):
+                sending.end("undelivered")
                 if not self._held.abandoned:
                     at = self._held.message
                     self._failed(
@@ -46,6 +60,7 @@ class Effects:
                         )
                     )
                 return
+            end_sent(sending, report)
             if self._held.abandoned:
                 return
             if then is not None:
@@ -58,3 +73,4 @@ class Effects:
         self._left -= 1
         if self._left == 0:
             self._held.settle()
+            self.span.end()

@@ -17,6 +17,7 @@ from agents.detour import Detours, waiting_since
 from agents.effects import Effects
 from agents.errors import Reject, Retry, Stop
 from agents.protocols import DeadLetters, Held, LifecycleObserver, Message, Outbox, Record
+from agents.tracing import UNTRACED, Span, Tracer, cause_of, trace_id
 from billing.cloudevent import CONTENT_TYPE, encode
 from billing.decide import Decision, Known, Policy, decide, lookups
 from billing.position import Position
@@ -59,12 +60,13 @@ class Lifecycle:
     generation: Callable[[], int]
     acknowledged: Acknowledged
     failed: Callable[[Stop], None]
+    tracer: Tracer = UNTRACED
 
     async def run(self, messages: AsyncIterable[Held]) -> None:
         """Work through `messages`. A `Stop` goes to `failed`, and the loop ends; nothing leaves it."""
         burials: set[asyncio.Task[None]] = set()
         async for held in messages:
-            effects = Effects(held, self.outbox, self.failed)
+            effects = Effects(held, self.outbox, self.failed, self.tracer)
             try:
                 await self._work(held, effects)
             except Reject as reject:
@@ -81,6 +83,7 @@ class Lifecycle:
     async def _work(self, held: Held, effects: Effects) -> None:
         message = held.message
         event = _parse(message)
+        _note_event(effects.span, event)
         wanted = lookups(event)
         now = int(self.clock.now())
         known = self.memory.recall(message.partition, wanted)
@@ -91,6 +94,7 @@ class Lifecycle:
         for record in (*self._records(message, event, decision), *detours):
             await self._send(held, effects, record, None)
         self._observe(event, decision)
+        _note_decision(effects.span, message, event, decision)
         if decision.problem is not None:
             raise Reject(decision.problem, decision.reason)
 
@@ -102,7 +106,7 @@ class Lifecycle:
         except Exception as bug:
             # decide() promises never to raise. Should it do so all the same, one event is set aside with
             # its bytes, and the limit on dead letters stops the worker if it is not the only one.
-            log.exception("decision_failed", event_id=event.id, type=event.type)
+            log.exception("decision_failed", event_id=event.id, event_type=event.type)
             raise Reject("decision_failed", f"{type(bug).__name__} while deciding on {event.type}") from bug
 
     def _changes(
@@ -176,3 +180,21 @@ def _parse(message: Message) -> StripeEvent:
 
 def _changelog(change: Change) -> Record:
     return Record(change.topic, change.key, change.value, (), change.partition)
+
+
+def _note_event(span: Span, event: StripeEvent) -> None:
+    span.note("tollbridge.event.id", event.id)
+    span.note("tollbridge.event.type", event.type)
+
+
+def _note_decision(span: Span, message: Message, event: StripeEvent, decision: Decision) -> None:
+    span.note("tollbridge.decision", decision.outcome.value)
+    span.note("tollbridge.facts", len(decision.facts))
+    log.debug(
+        "event_decided",
+        event_id=event.id,
+        event_type=event.type,
+        decision=decision.outcome.value,
+        facts=len(decision.facts),
+        trace_id=trace_id(span.traceparent or cause_of(message)),
+    )

@@ -21,6 +21,7 @@ from agents.gate import Gate
 from agents.protocols import Bus, DeadLetters, Held, Message, Observer
 from agents.room import Room
 from agents.subject import message_id, subject
+from agents.tracing import UNTRACED, Span, Tracer, cause_of
 from agents.workers import run_together
 
 STAGE = "nats"
@@ -43,6 +44,7 @@ class NatsSink:
         observer: Observer,
         *,
         backoff: Backoff,
+        tracer: Tracer = UNTRACED,
         subject_prefix: str,
         concurrency: int = 256,
         limit: int = 1000,
@@ -54,7 +56,9 @@ class NatsSink:
         self._prefix = subject_prefix
         self._concurrency = concurrency
         self._gate = Gate(STAGE, breaker, clock, observer)
-        self._delivery = Delivery(STAGE, self._gate, dead_letters, clock, observer, backoff=backoff)
+        self._delivery = Delivery(
+            STAGE, self._gate, dead_letters, clock, observer, backoff=backoff, tracer=tracer
+        )
         self._room = Room(self._gate, clock, limit, limit_bytes)
         self._lanes: dict[Lane, deque[Held]] = {}
         self._ready: asyncio.Queue[Lane] = asyncio.Queue()
@@ -132,10 +136,11 @@ class NatsSink:
         )
         name = message_id(address.source, address.id)
 
-        async def send(one: Sequence[Held]) -> str:
+        async def send(one: Sequence[Held], span: Span) -> str:
             began = self._clock.monotonic()
+            caused_by = span.traceparent or cause_of(one[0].message)
             try:
-                published = await self._bus.publish(where, one[0].message.value, name)
+                published = await self._bus.publish(where, one[0].message.value, name, caused_by)
             finally:
                 self._observer.flushed(1, self._clock.monotonic() - began)
             return "duplicate" if published.duplicate else "accepted"

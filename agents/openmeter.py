@@ -20,6 +20,7 @@ from agents.errors import Reject
 from agents.gate import Gate
 from agents.protocols import DeadLetters, Held, MeterSink, Observer
 from agents.room import Room
+from agents.tracing import UNTRACED, Span, Tracer
 from agents.waiting import Pulse, within
 from agents.workers import run_together
 
@@ -51,6 +52,7 @@ class OpenMeterSink:
         observer: Observer,
         *,
         backoff: Backoff,
+        tracer: Tracer = UNTRACED,
         batch_size: int,
         batch_age: float,
         concurrency: int,
@@ -64,7 +66,9 @@ class OpenMeterSink:
         self._batch_bytes = batch_bytes
         self._concurrency = concurrency
         self._gate = Gate(STAGE, breaker, clock, observer)
-        self._delivery = Delivery(STAGE, self._gate, dead_letters, clock, observer, backoff=backoff)
+        self._delivery = Delivery(
+            STAGE, self._gate, dead_letters, clock, observer, backoff=backoff, tracer=tracer
+        )
         self._room = Room(self._gate, clock, 2 * concurrency * batch_size, 2 * concurrency * batch_bytes)
         self._buffer: deque[Waiting] = deque()
         self._buffered_bytes = 0
@@ -168,7 +172,7 @@ class OpenMeterSink:
             for held in batch:
                 self._room.leave(len(held.message.value))
 
-    async def _send(self, batch: Sequence[Held]) -> str:
+    async def _send(self, batch: Sequence[Held], _: Span) -> str:
         began = self._clock.monotonic()
         try:
             await self._sink.ingest([held.message.value for held in batch])

@@ -124,8 +124,13 @@ class Published:
 class Bus(Protocol):
     """A JetStream stream."""
 
-    async def publish(self, subject: str, payload: bytes, message_id: str) -> Published:
-        """Publish one message; returns when the stream has stored it. Raises `Reject`, `Retry` or `Trip`."""
+    async def publish(
+        self, subject: str, payload: bytes, message_id: str, traceparent: str | None = None
+    ) -> Published:
+        """Publish one message; returns when the stream has stored it. Raises `Reject`, `Retry` or `Trip`.
+
+        `traceparent` goes with the message, so that who reads it can go on with the trace.
+        """
         ...
 
 

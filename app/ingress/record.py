@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from agents.protocols import Record
+from agents.tracing import TRACEPARENT, valid
 from billing.partition_key import partition_key
 from billing.stripe_event import StripeEvent
 
@@ -12,11 +11,10 @@ from billing.stripe_event import StripeEvent
 ENDPOINT = "endpoint"  # the webhook endpoint's name
 SECRET = "secret"  # noqa: S105 - the position of the secret that verified it, never the secret
 RECEIVED = "received"  # unix milliseconds, ASCII
-TRACEPARENT = "traceparent"  # W3C trace context, when the request had one
 CONTENT_TYPE = "content-type"
 API_VERSION = "api-version"
+# And `traceparent` (agents/tracing.py), when the webhook belongs to a trace.
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _JSON = b"application/json"
 
 
@@ -42,6 +40,6 @@ def webhook_record(
     ]
     if event.api_version:
         headers.append((API_VERSION, event.api_version.encode()))
-    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
+    if traceparent is not None and valid(traceparent):
         headers.append((TRACEPARENT, traceparent.encode()))
     return Record(topic, partition_key(event), body, tuple(headers))

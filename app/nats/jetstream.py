@@ -22,6 +22,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from agents.errors import Reject, Retry, Trip
 from agents.protocols import Published
+from agents.tracing import TRACEPARENT
 from app.nats.connection import Connection
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -40,11 +41,15 @@ class JetStreamBus:
         self._stream = stream
         self._timeout = timeout
 
-    async def publish(self, subject: str, payload: bytes, message_id: str) -> Published:
+    async def publish(
+        self, subject: str, payload: bytes, message_id: str, traceparent: str | None = None
+    ) -> Published:
         """Publish one message; returns when the stream has stored it, or says that it had it."""
         jetstream = await self._connection.jetstream()
         # A dictionary of its own each time: nats-py writes into it.
         headers = {Header.MSG_ID.value: message_id, "Content-Type": CONTENT_TYPE}
+        if traceparent is not None:
+            headers[TRACEPARENT] = traceparent
         self._check_size(payload, headers)
         try:
             ack = await jetstream.publish(

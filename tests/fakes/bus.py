@@ -18,6 +18,7 @@ class Stored:
     subject: str
     payload: bytes
     message_id: str
+    traceparent: str | None = None
 
 
 class FakeBus:
@@ -36,8 +37,10 @@ class FakeBus:
         self.down: Exception | None = None
         self.before: Callable[[Stored], object] = lambda _message: None
 
-    async def publish(self, subject: str, payload: bytes, message_id: str) -> Published:
-        message = Stored(subject, payload, message_id)
+    async def publish(
+        self, subject: str, payload: bytes, message_id: str, traceparent: str | None = None
+    ) -> Published:
+        message = Stored(subject, payload, message_id, traceparent)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
