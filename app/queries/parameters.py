@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,8 +13,10 @@ from billing.shape import MAX_TEXT, identifier
 
 MAX_LIMIT = 100
 USUAL_LIMIT = 20
-_SCOPE = ("account", "mode", "livemode")
+_SCOPE = ("account", "mode")
 _PAGE = ("limit", "after")
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no id holds: control characters, and what was not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,11 @@ class Page:
 
 
 def read_scope(query: MultiMapping[str]) -> Scope:
-    """Read `account` (by default platform, the endpoint's own) and `mode` or `livemode` (by default live)."""
-    account = _identifier("account", _one(query, "account") or "platform")
-    mode = _one(query, "mode")
+    """Read `account` (by default platform, the endpoint's own) and `mode` (by default live)."""
+    account, mode = _one(query, "account"), _one(query, "mode")
     if mode not in (None, "live", "test"):
         raise wrong_parameter("mode must be live or test")
-    flag = _one(query, "livemode")
-    if flag not in (None, "true", "false"):
-        raise wrong_parameter("livemode must be true or false")
-    by_flag = None if flag is None else "live" if flag == "true" else "test"
-    if mode is not None and by_flag is not None and mode != by_flag:
-        raise wrong_parameter(f"mode={mode} and livemode={flag} contradict each other")
-    return Scope(account, mode or by_flag or "live")
+    return Scope("platform" if account is None else _identifier("account", account), mode or "live")
 
 
 def read_page(query: MultiMapping[str]) -> Page:
@@ -92,6 +88,6 @@ def _one(query: MultiMapping[str], name: str) -> str | None:
 
 
 def _identifier(name: str, value: str) -> str:
-    if identifier(value) is None or not value.isprintable():
+    if identifier(value) is None or _CONTROL.search(value):
         raise wrong_parameter(f"{name} must be an id: 1 to {MAX_TEXT} printable characters without '|'")
     return value
