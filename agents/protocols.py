@@ -168,3 +168,26 @@ class LifecycleObserver(Protocol):
     def expired(self, count: int) -> None:
         """Count event ids forgotten because they are old."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAnswer:
+    """What Stripe's API said.
+
+    `body` is a JSON object, None for 404; `at` is when, in seconds since the Unix epoch, by Stripe's clock.
+    """
+
+    body: bytes | None
+    at: int
+
+
+class StripeReader(Protocol):
+    """Stripe's API, to read from."""
+
+    async def get(self, path: str, context: str | None) -> StripeAnswer:
+        """Read what stands at `path`, such as /v1/subscriptions/sub_1, in the account that `context` names.
+
+        Raises `Reject` when this can never be read, `Retry` when it may be later, `Trip` when nothing can be
+        until an operator acts (401, 403).
+        """
+        ...

@@ -107,6 +107,7 @@ def _question(
         subscription=subscription,
         customer=customer,
         account=event.account,
+        context=event.context or event.account,
         livemode=event.livemode,
         after=own.created,
         witness=witness,

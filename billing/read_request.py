@@ -41,6 +41,7 @@ class Reread:
     subscription: str
     customer: str
     account: str | None
+    context: str | None
     livemode: bool
     after: int
     witness: str

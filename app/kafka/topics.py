@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 FOR_EVER = "-1"
 REQUEST_SECONDS = 5.0
+DETOUR_DAYS = 35
+"""Longer than Stripe can be asked about an event, which is 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,19 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
         ),
         # Nobody may have looked yet.
         _spec(settings, settings.dead_letters_topic, {**kept, **large}),
+    )
+
+
+def detour_spec(settings: Settings, name: str) -> TopicSpec:
+    """Return the spec of a topic whose messages come back to stripe.events, which has them for ever."""
+    return _spec(
+        settings,
+        name,
+        {
+            "cleanup.policy": "delete",
+            "retention.ms": str(DETOUR_DAYS * 86_400_000),
+            "max.message.bytes": str(largest_record(settings)),
+        },
     )
 
 

@@ -177,6 +177,39 @@ class Vocabulary:
             ("lifecycle",),
         ),
     ]
+    stripe_reads: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_stripe_reads_total",
+            "questions",
+            "Questions for Stripe's API, by outcome: thin events, and subscriptions whose order stays open.",
+            "rejected: look into dead.letters. retried: Stripe is slow or throttles us.",
+            ("lifecycle",),
+            ("outcome",),
+            {"outcome": SENT_OUTCOMES},
+        ),
+    ]
+    stripe_read: Annotated[
+        Histogram,
+        Spec(
+            "tollbridge_stripe_read_seconds",
+            "seconds",
+            "One question for Stripe's API with all its requests and its wait for a turn.",
+            "Rises: more is asked than TOLLBRIDGE_STRIPE_API_RATE lets through.",
+            ("lifecycle",),
+            buckets=CALL_BUCKETS,
+        ),
+    ]
+    stripe_circuit: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_stripe_circuit_state",
+            "state",
+            "The circuit breaker to Stripe's API: 0 closed, 1 half-open, 2 open.",
+            "2 for minutes: Stripe is away or refuses the key; what is to be read waits in Kafka.",
+            ("lifecycle",),
+        ),
+    ]
 
     # The sinks
     openmeter_sent: Annotated[

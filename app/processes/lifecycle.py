@@ -8,9 +8,9 @@ from typing import Any
 from agents.lifecycle import Lifecycle
 from app.kafka.changelogs import changelog_spec
 from app.metrics.lifecycle_observer import PrometheusLifecycleObserver
+from app.processes.detours import assemble_detours, new_policy
 from app.processes.queries import assemble_queries
 from app.processes.worker import Parts, Work, main
-from billing.decide import Policy
 from tables.lookup import Lookup
 from tables.memory import SEEN, SUBSCRIPTIONS, Memory, seen_at
 from tables.row import Change
@@ -34,6 +34,8 @@ def assemble(parts: Parts) -> Work:
     def acknowledged(change: Change, offset: int) -> None:
         by_topic[change.topic].acknowledged(change.partition, offset)
 
+    policy = new_policy(settings)
+    detours = assemble_detours(parts, policy)
     lifecycle = Lifecycle(
         memory=Memory(seen, subscriptions),
         timeline=Timeline(timeline, settings.timeline_entries),
@@ -41,7 +43,8 @@ def assemble(parts: Parts) -> Work:
         dead_letters=parts.dead_letters,
         observer=PrometheusLifecycleObserver(parts.metrics),
         clock=parts.clock,
-        policy=Policy(livemode=settings.livemode, tell_zero_payments=settings.tell_zero_payments),
+        policy=policy,
+        detours=detours.detours,
         billing_topic=settings.billing_events_topic,
         type_prefix=settings.event_type_prefix,
         retention=settings.seen_retention_days * DAY,
@@ -52,15 +55,22 @@ def assemble(parts: Parts) -> Work:
 
     queries, forwarder = assemble_queries(parts, Lookup(subscriptions, timeline))
 
+    async def close() -> None:
+        await forwarder.close()
+        if detours.close is not None:
+            await detours.close()
+
     async def agent(held_messages: Any) -> None:
         await lifecycle.run(held_messages)
 
     return Work(
         source=settings.stripe_events_topic,
         agent=agent,
-        topics=[changelog_spec(settings, topic) for topic in by_topic],
+        topics=[*(changelog_spec(settings, topic) for topic in by_topic), *detours.topics],
+        checks=detours.checks,
+        background=detours.background,
         routes=queries.routes(),
-        close=forwarder.close,
+        close=close,
         watched=(SEEN, SUBSCRIPTIONS, TIMELINE),
     )
 

@@ -1,0 +1,1 @@
+"""Stripe's API, read from, never written to."""
