@@ -22,9 +22,12 @@ from pydantic import (
     model_validator,
 )
 
+from billing.subject_rule import parse_subject_rule
+
 SECRET_PREFIX = "STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - the variable's name, not a secret
 DEFAULT_ENDPOINT = "default"
 _HTTP = re.compile(r"^https?://[^/?#\s]+[^?#\s]*$")
+_STRIPE_KEY = re.compile(r"^[sr]k_[A-Za-z0-9_]+$")
 _ENDPOINT = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -208,6 +211,36 @@ class Settings(BaseModel):
         True,
         description="Tell payment.success for invoices of nothing, as trials have; they are marked zero_amount.",
     )
+    subject: str = Field(
+        "customer",
+        description="Whom a CloudEvent is about: customer (the Stripe customer's id), metadata:<key> of the subscription, client_reference_id of its checkout, or a template such as {account}/{customer} or {metadata.tenant}. Where the value is missing, the event is dead-lettered. See docs/subjects.md.",
+    )
+    subject_patience: Count = Field(
+        300,
+        description="Seconds that an event waits for another to say its subject, before it is dead-lettered.",
+    )
+
+    # Stripe's API
+    stripe_api_key: SecretStr | None = Field(
+        None,
+        alias="STRIPE_API_KEY",
+        description="Key with which thin events' objects are read, and subscriptions whose events leave their order open. A restricted key that reads events, subscriptions, invoices and checkout sessions will do. Without it thin events are dead-lettered.",
+    )
+    stripe_api_base: str = Field(
+        "https://api.stripe.com", alias="STRIPE_API_BASE", description="Where Stripe's API is."
+    )
+    stripe_api_rate: Annotated[float, Field(gt=0, le=100)] = Field(
+        25.0,
+        description="Reads a second from each lifecycle worker. Stripe allows 100 in live mode and 25 in a sandbox, to all of an account's programs together.",
+    )
+    stripe_api_timeout: Seconds = Field(10.0, description="Seconds that Stripe may take to answer.")
+    stripe_reads_topic: str = Field(
+        "stripe.reads", description="Topic of what is to be read from Stripe; used with STRIPE_API_KEY."
+    )
+    stripe_waiting_topic: str = Field(
+        "stripe.waiting",
+        description="Topic of events that wait until their subject is known; used when TOLLBRIDGE_SUBJECT names metadata or a client reference.",
+    )
 
     # OpenMeter sink
     openmeter_batch_size: Count = Field(100, description="Events in one request to OpenMeter at most.")
@@ -279,6 +312,27 @@ class Settings(BaseModel):
     def _address(cls, value: str | None) -> str | None:
         if value is not None and not _HTTP.match(value):
             raise ValueError(f"{value!r} must be an address such as http://lifecycle-0.lifecycle:6066")
+        return value
+
+    @field_validator("subject")
+    @classmethod
+    def _subject_rule(cls, value: str) -> str:
+        parse_subject_rule(value)
+        return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _stripe_address(cls, value: str) -> str:
+        if not _HTTP.match(value):
+            raise ValueError(f"{value!r} must be an address such as https://api.stripe.com")
+        return value
+
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _stripe_key(cls, value: SecretStr | None) -> SecretStr | None:
+        key = "" if value is None else value.get_secret_value()
+        if key and not _STRIPE_KEY.match(key):
+            raise ValueError("must be a secret or restricted key; those begin with sk_ or rk_")
         return value
 
     @model_validator(mode="after")
