@@ -47,7 +47,7 @@ DEAD_LETTER_REASONS = (
     "thin_event_gone",  # lifecycle: Stripe has a thin event's whole no longer
     "object_gone",  # lifecycle: Stripe has the object no longer
     "unreadable",  # lifecycle: what Stripe answered makes no sense
-    "not_readable",  # lifecycle: it would have to be read from Stripe, which is not configured
+    "not_readable",  # lifecycle: Stripe knows neither the subscription nor its event
     "no_customer",  # lifecycle: whose subscription is it?
     "no_subject",  # lifecycle: the metered customer cannot be named
     "decision_failed",  # lifecycle: a fault of ours
