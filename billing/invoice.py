@@ -2,7 +2,8 @@
 
 Since 2025-03-31.basil an invoice names its subscription in `parent.subscription_details`, before that in
 `subscription`; a line names its price in `pricing.price_details`, before that in `price`, before that in
-`plan`. Not every invoice has a subscription.
+`plan`. In the oldest only the lines name the subscription, and flags stand for the status. Not every invoice
+has a subscription.
 
 What an invoice is for is read from one line: among those that are not prorations the one with the largest
 amount, else the proration with the largest amount, which on an upgrade is the new price. The invoice's own
@@ -64,7 +65,25 @@ class Invoice:
 def subscription_of_invoice(found: Mapping[str, Any]) -> str | None:
     """Return the id of the subscription that an invoice object is for, new path first."""
     details = mapping(mapping(found.get("parent")).get("subscription_details"))
-    return identifier(details.get("subscription")) or identifier(found.get("subscription"))
+    named = identifier(details.get("subscription")) or identifier(found.get("subscription"))
+    return named or _subscription_of_lines(found)
+
+
+def _subscription_of_lines(found: Mapping[str, Any]) -> str | None:
+    """Return the one subscription that the lines are for; None when there are none, or several."""
+    lines = [mapping(entry) for entry in sequence(mapping(found.get("lines")).get("data"))]
+    named = {identifier(line.get("subscription")) for line in lines if line.get("type") == "subscription"}
+    return named.pop() if len(named) == 1 else None
+
+
+def _status(found: Mapping[str, Any]) -> str | None:
+    """Return the status; before 2018-11-08 there were only the flags."""
+    status = text(found.get("status"))
+    if status is None and found.get("paid") is True:
+        return "paid"
+    if status is None and found.get("forgiven") is True:
+        return "uncollectible"
+    return "open" if status is None and found.get("paid") is False else status
 
 
 def read_invoice(found: Mapping[str, Any]) -> Invoice | None:
@@ -78,7 +97,7 @@ def read_invoice(found: Mapping[str, Any]) -> Invoice | None:
         id=invoice_id,
         customer=customer_of(found),
         subscription=subscription_of_invoice(found),
-        status=text(found.get("status")),
+        status=_status(found),
         currency=currency(found.get("currency")),
         amount_paid=integer(found.get("amount_paid")),
         amount_due=integer(found.get("amount_due")),
@@ -116,7 +135,7 @@ def _read_line(entry: Mapping[str, Any]) -> Line:
         price=identifier(details.get("price"))
         or identifier(entry.get("price"))
         or identifier(entry.get("plan")),
-        plan_name=text(price.get("lookup_key")) or text(price.get("nickname")),
+        plan_name=text(price.get("lookup_key")) or text(price.get("nickname")) or text(price.get("name")),
         product=identifier(details.get("product")) or identifier(price.get("product")),
         quantity=integer(entry.get("quantity")),
         amount=integer(entry.get("amount")),

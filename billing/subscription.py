@@ -1,8 +1,9 @@
 """A canonical reading of Stripe's Subscription, whichever API version rendered it.
 
 Chosen by shape: the newest path first, the older one where the newer is missing. Since 2025-03-31.basil the
-current period stands on each item, before it stood on top; before prices there were plans. A status nobody
-has seen yet passes through. Of several items with different periods (flexible billing) the subscription's
+current period stands on each item, before it stood on top; before prices there were plans, which had a name
+of their own until 2018-02-05; before 2019-10-17 the collection method was called billing. A status nobody has
+seen yet passes through. Of several items with different periods (flexible billing) the subscription's
 period is the span that they cover together: the earliest start and the latest end.
 """
 
@@ -140,7 +141,7 @@ def read_subscription(found: Mapping[str, Any]) -> Subscription | None:
         ended_at=timestamp(found.get("ended_at")),
         cancellation_reason=text(mapping(found.get("cancellation_details")).get("reason")),
         latest_invoice=identifier(found.get("latest_invoice")),
-        collection_method=text(found.get("collection_method")),
+        collection_method=text(found.get("collection_method")) or text(found.get("billing")),
         schedule=identifier(found.get("schedule")),
         pause_behavior=text(pause.get("behavior")),
         pause_resumes_at=timestamp(pause.get("resumes_at")),
@@ -162,7 +163,7 @@ def _item(entry: Mapping[str, Any], start: int | None, end: int | None) -> Item:
     return Item(
         id=identifier(entry.get("id")),
         price=identifier(entry.get("price")) or identifier(entry.get("plan")),
-        plan_name=text(price.get("lookup_key")) or text(price.get("nickname")),
+        plan_name=text(price.get("lookup_key")) or text(price.get("nickname")) or text(price.get("name")),
         product=identifier(price.get("product")),
         quantity=integer(entry.get("quantity")),
         unit_amount=integer(price.get("amount")) if amount is None else amount,

@@ -13,6 +13,7 @@ from typing import Any
 API_VERSION = "2026-10-28.endive"
 BEFORE_BASIL = "2024-06-20"
 BEFORE_PRICES = "2018-11-08"
+BEFORE_ITEMS = "2018-02-06"
 NOON = 1_793_275_200  # 2026-10-29T12:00:00Z
 MONTH = 30 * 86400
 
@@ -294,6 +295,23 @@ def before_prices(obj: Json) -> Json:
         )
         if len(entries) == 1:
             old["plan"], old["quantity"] = entries[0]["plan"], entries[0]["quantity"]
+    old["billing"] = old.pop("collection_method")
+    return old
+
+
+def before_items(obj: Json) -> Json:
+    """The same as an endpoint pinned to early 2018 would get it: one plan on top, flags for the status."""
+    old = before_prices(obj)
+    if old["object"] == "subscription":
+        (only,) = old.pop("items")["data"]
+        old["plan"], old["quantity"] = only["plan"], only["quantity"]
+    else:
+        subscription_id = old.pop("subscription")
+        status, transitions = old.pop("status"), old.pop("status_transitions")
+        old["closed"], old["forgiven"] = status == "paid", False
+        old["webhooks_delivered_at"] = transitions["finalized_at"]
+        for entry in old["lines"]["data"]:
+            entry["id"] = entry["subscription"] = subscription_id
     return old
 
 

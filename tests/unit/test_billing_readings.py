@@ -15,6 +15,7 @@ from tests.stripe_shapes import (
     NOON,
     Json,
     before_basil,
+    before_items,
     before_prices,
     checkout_session,
     invoice,
@@ -31,6 +32,7 @@ def as_it_is(obj: Json) -> Json:
 
 
 SHAPES = pytest.mark.parametrize("shape", [as_it_is, before_basil, before_prices])
+EVERY_SHAPE = pytest.mark.parametrize("shape", [as_it_is, before_basil, before_prices, before_items])
 Shape = Callable[[Json], Json]
 
 
@@ -46,7 +48,7 @@ def inv(obj: Json) -> Invoice:
     return reading
 
 
-@SHAPES
+@EVERY_SHAPE
 def test_a_subscription_reads_the_same_in_every_version(shape: Shape) -> None:
     reading = sub(shape(subscription(items=listing(item(quantity=3)))))
     assert (reading.id, reading.customer, reading.status, reading.currency) == (
@@ -70,12 +72,39 @@ def test_a_subscription_reads_the_same_in_every_version(shape: Shape) -> None:
     assert (first.period_start, first.period_end) == (NOON, NOON + MONTH)
 
 
-def test_a_subscription_of_before_items_reads_its_plan() -> None:
-    old = before_prices(subscription())
-    del old["items"]
+@EVERY_SHAPE
+def test_how_money_is_collected_reads_the_same_under_either_name(shape: Shape) -> None:
+    reading = sub(shape(subscription(collection_method="send_invoice")))
+    assert reading.collection_method == "send_invoice"
+
+
+@EVERY_SHAPE
+def test_a_trial_reads_the_same_in_every_version(shape: Shape) -> None:
+    reading = sub(shape(subscription(status="trialing", trial_start=NOON, trial_end=NOON + 9)))
+    assert (reading.status, reading.trial_start, reading.trial_end) == ("trialing", NOON, NOON + 9)
+
+
+@EVERY_SHAPE
+@pytest.mark.parametrize("status", ["paused", "unpaid", "incomplete", "incomplete_expired", "canceled"])
+def test_every_status_reads_the_same_in_every_version(shape: Shape, status: str) -> None:
+    reading = sub(shape(subscription(status=status)))
+    assert reading.status == status
+    assert reading.terminal == (status in {"canceled", "incomplete_expired"})
+
+
+def test_a_plan_of_before_2018_has_a_name_of_its_own() -> None:
+    old = before_items(subscription())
+    old["plan"]["nickname"], old["plan"]["name"] = None, "Gold"
     reading = sub(old)
     assert reading.first is not None
-    assert (reading.first.price, reading.amount, reading.period_end) == ("price_pro", 2900, NOON + MONTH)
+    assert reading.first.plan_name == "Gold"
+
+
+@SHAPES
+def test_a_list_that_has_more_is_said_to_in_every_version(shape: Shape) -> None:
+    reading = sub(shape(subscription(items=listing(item(), has_more=True))))
+    assert (reading.has_more, reading.amount) == (True, None)
+    assert inv(shape(invoice(lines=listing(line(), has_more=True)))).has_more
 
 
 def test_items_with_different_periods_give_the_span_they_cover() -> None:
@@ -170,14 +199,29 @@ def test_a_customer_account_stands_in_for_the_customer() -> None:
     assert sub(subscription(customer=None, customer_account="acct_c")).customer == "acct_c"
 
 
-@SHAPES
+@EVERY_SHAPE
 def test_an_invoice_reads_the_same_in_every_version(shape: Shape) -> None:
     reading = inv(shape(invoice()))
     assert (reading.id, reading.customer, reading.subscription) == ("in_1", "cus_1", "sub_1")
     assert (reading.amount_paid, reading.currency, reading.status) == (2900, "usd", "paid")
-    assert (reading.billing_reason, reading.attempt, reading.paid_at) == ("subscription_cycle", 1, NOON)
+    assert (reading.billing_reason, reading.attempt) == ("subscription_cycle", 1)
+    assert reading.paid_at == (None if shape is before_items else NOON)
     assert (reading.line.price, reading.line.product, reading.line.quantity) == ("price_pro", "prod_seat", 1)
     assert (reading.line.period_start, reading.line.period_end) == (NOON, NOON + MONTH)
+
+
+def test_the_flags_of_before_statuses_read_as_a_status() -> None:
+    old = before_items(invoice())
+    assert inv(old | {"paid": False}).status == "open"
+    assert inv(old | {"paid": False, "forgiven": True}).status == "uncollectible"
+    del old["paid"]
+    assert inv(old).status is None
+
+
+def test_lines_of_two_subscriptions_name_neither_for_the_invoice() -> None:
+    old = before_items(invoice(lines=listing(line(), line("il_2"))))
+    old["lines"]["data"][1]["subscription"] = "sub_2"
+    assert inv(old).subscription is None
 
 
 def test_an_invoice_without_subscription_has_none() -> None:
