@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import aiokafka
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
@@ -83,6 +84,7 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.hand_over = cast("Transport", self.transport).hand_over
         self._continuity = Continuity()
+        self._dropped: set[TP] = set()
         self._position: dict[TopicPartition, int] = {}
         self.messages_committed = 0
         """Messages whose offset Kafka has, since the start; a partition's first commit counts as one."""
@@ -175,6 +177,8 @@ class Consumer(driver.Consumer):
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001 - mode's flag
                 await asyncio.sleep(0)
+                if self._dropped and not self.app.rebalancing:
+                    await self._fetch_dropped()
                 fetch += 1
                 async for tp, message in self.getmany(timeout=1.0):
                     since_yield += 1
@@ -183,11 +187,19 @@ class Consumer(driver.Consumer):
                         await asyncio.sleep(0)
                     if self._is_changelog_tp(tp):
                         await self.callback(message)
-                    elif not self.app.rebalancing:  # Faust empties its queues once more before that is over
+                    elif self.app.rebalancing:  # Faust empties its queues once more before that is over
+                        self._dropped.add(tp)
+                    else:
                         await self._hand_on(TopicPartition(*tp), message, fetch)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
+
+    async def _fetch_dropped(self) -> None:
+        """Go back to where each partition goes on; nothing else would, were it read to its end already."""
+        dropped, self._dropped = self._dropped & set(self.assignment()), set()
+        positions = {tp: self._continuity.next(TopicPartition(*tp)) for tp in dropped}
+        await self._go_back({tp: offset for tp, offset in positions.items() if offset is not None})
 
     async def _hand_on(self, at: TopicPartition, message: Message, fetch: int) -> None:
         verdict = self._continuity.judge(at, message.offset, fetch)
@@ -197,7 +209,13 @@ class Consumer(driver.Consumer):
         elif verdict is Verdict.ASK:
             missing = cast("int", self._continuity.next(at))
             self.log.info("Offset %s of %s came before %s; fetching again", message.offset, at, missing)
-            await self._thread.seek_wait({TP(*at): missing})
+            await self._go_back({TP(*at): missing})
+
+    async def _go_back(self, positions: Mapping[TP, int]) -> None:
+        try:
+            await self._thread.seek_wait(positions)
+        except IllegalStateError:
+            self.log.info("Partitions went before they were read again: %s", list(positions))
 
     async def verify_all_partitions_active(self) -> None:
         """Do nothing: Faust's watch mistakes a pause behind an open breaker for a hang; /readyz tells."""
