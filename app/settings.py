@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -22,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from app.settings_tracing import TracingSettings
 from billing.subject_rule import parse_subject_rule
 
 SECRET_PREFIX = "STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - the variable's name, not a secret
@@ -39,7 +39,7 @@ class SettingsError(Exception):
     """The environment does not make sense; the text names each variable, what is wrong and what to do."""
 
 
-class Settings(BaseModel):
+class Settings(TracingSettings):
     """What can be set. A field's description says what it does and what gets worse when it is changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from app.settings import SECRET_PREFIX, Settings, variable
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "environment-variables.md"
-SOURCE = Path(__file__).with_name("settings.py")
+SOURCES = [Path(__file__).with_name(name) for name in ("settings.py", "settings_tracing.py")]
 _SECTION = re.compile(r"^    # (?P<title>[A-Z].*)$")
 _FIELD = re.compile(r"^    (?P<name>[a-z][a-z0-9_]*): ")
 
@@ -28,7 +28,7 @@ Every setting comes from the environment and is read once, at start. Every one h
 locally, but for Stripe's signing secret. A wrong one stops the start with a sentence that names it
 (exit code 2). An empty variable is as if it were not set. Secrets are never logged.
 
-This page is generated from `app/settings.py`: `python -m app.settings_reference`.
+This page is generated from `app/settings.py` and `app/settings_tracing.py`: `python -m app.settings_reference`.
 """
 
 
@@ -44,8 +44,13 @@ def page() -> str:
 
 def sections() -> Iterator[tuple[str, list[str]]]:
     """Yield the headings under which `Settings` groups its fields, each with its fields, in order."""
+    for source in SOURCES:
+        yield from _sections(source)
+
+
+def _sections(source: Path) -> Iterator[tuple[str, list[str]]]:
     title, names = "", list[str]()
-    for line in SOURCE.read_text(encoding="utf-8").splitlines():
+    for line in source.read_text(encoding="utf-8").splitlines():
         if section := _SECTION.match(line):
             if names:
                 yield title, names

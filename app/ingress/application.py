@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from agents.clock import Clock
+from agents.tracing import UNTRACED, Tracer
 from app.health.handlers import Health
 from app.ingress.endpoints import Endpoints
 from app.ingress.problem import problems
@@ -40,9 +41,10 @@ def build_application(
     metrics: Metrics,
     health: Health,
     closed: Callable[[], str | None] = _open,
+    tracer: Tracer = UNTRACED,
 ) -> web.Application:
     """Put the ingress together. `closed` returns why no webhook can be kept yet, or None."""
-    webhooks = Webhooks(settings, secrets, kafka, clock=clock, metrics=metrics, closed=closed)
+    webhooks = Webhooks(settings, secrets, kafka, clock=clock, metrics=metrics, closed=closed, tracer=tracer)
     application = web.Application(middlewares=[count_requests(metrics), problems])
     application.add_routes(
         [

@@ -12,7 +12,10 @@ from agents.clock import Clock
 from agents.dead_letter_limit import DeadLetterLimit
 from agents.errors import Retry
 from agents.protocols import Delivered, Message, Outbox, Record, Undelivered
+from agents.tracing import UNTRACED, Span, Tracer, begin_sending, cause_of, end_sent, trace_id
 from agents.waiting import within
+from app.log_limit import LogLimit
+from app.metrics.bounds import bounded_reason
 
 log = structlog.get_logger()
 
@@ -38,6 +41,7 @@ class KafkaDeadLetters:
         *,
         ack_timeout: float,
         on_buried: Callable[[str, str], None] = lambda _stage, _reason: None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         """Write to `topic`. `on_buried(stage, reason)` is called for each letter that Kafka has kept."""
         self._outbox = outbox
@@ -46,6 +50,8 @@ class KafkaDeadLetters:
         self._clock = clock
         self._ack_timeout = ack_timeout
         self._on_buried = on_buried
+        self._tracer = tracer
+        self._lines = LogLimit(clock)
         self._one = asyncio.Lock()
 
     def passed(self, count: int = 1) -> None:
@@ -73,6 +79,9 @@ class KafkaDeadLetters:
             "attempts": str(attempts).encode(),
             "buried-at": datetime.fromtimestamp(self._clock.now(), UTC).isoformat().encode(),
         }
+        span = begin_sending(self._tracer, self._topic, cause_of(message))
+        span.note("tollbridge.reason", reason)
+        span.note("tollbridge.stage", stage)
         await self._send(
             Record(
                 topic=self._topic,
@@ -82,13 +91,31 @@ class KafkaDeadLetters:
                     *((name, value) for name, value in message.headers.items() if name not in why),
                     *why.items(),
                 ),
-            )
+            ),
+            span,
         )
         self._limit.buried()
         self._on_buried(stage, reason)
-        log.warning("dead_letter", stage=stage, reason=reason, position=position, attempts=attempts)
+        self._log(message, stage=stage, reason=reason, position=position, attempts=attempts)
 
-    async def _send(self, record: Record) -> None:
+    def _log(self, message: Message, *, stage: str, reason: str, position: str, attempts: int) -> None:
+        # A bad day can bury hundreds a second. Each is in the topic; the metric counts them all.
+        unlogged = self._lines.unlogged(f"{stage} {bounded_reason(reason)}")
+        if unlogged is None:
+            return
+        event_id = message.headers.get("event-id")
+        log.warning(
+            "dead_letter",
+            stage=stage,
+            reason=reason,
+            position=position,
+            attempts=attempts,
+            event_id=None if event_id is None else event_id.decode(errors="replace"),
+            trace_id=trace_id(cause_of(message)),
+            unlogged=unlogged,
+        )
+
+    async def _send(self, record: Record, span: Span) -> None:
         answered: asyncio.Future[Delivered | Undelivered] = asyncio.get_running_loop().create_future()
 
         def on_delivery(outcome: Delivered | Undelivered) -> None:
@@ -97,9 +124,12 @@ class KafkaDeadLetters:
 
         self._outbox.send(record, on_delivery)
         if not await within(self._clock, self._ack_timeout, answered):
+            span.end("not_acknowledged")
             raise Retry(
                 f"Kafka did not acknowledge a record for {self._topic} within {self._ack_timeout:g} s."
             )
         outcome = answered.result()
         if isinstance(outcome, Undelivered):
+            span.end("undelivered")
             raise Retry(f"Kafka did not take a record for {self._topic}: {outcome.detail}")
+        end_sent(span, outcome)

@@ -27,7 +27,7 @@ _OTHERS = frozenset(variable(field) for field in Settings.model_fields)
 
 def is_setting(name: str) -> bool:
     """Say whether an environment variable is one that our processes read."""
-    return name in _OTHERS or name.startswith(("TOLLBRIDGE_", SECRET_PREFIX))
+    return name in _OTHERS or name.startswith(("TOLLBRIDGE_", "OTEL_", SECRET_PREFIX))
 
 
 class Application(SingleServer):

@@ -25,6 +25,7 @@ from app.kafka.topics import ensure_topics, topic_specs
 from app.logs import configure_logs
 from app.metrics.registry import new_metrics
 from app.settings import Settings, SettingsError, read_settings
+from app.tracing.tracing import open_tracing
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ async def _run(settings: Settings, secrets: Endpoints) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, course.end)
     metrics = new_metrics("ingress")
+    tracing = open_tracing(settings, "ingress")
     producer = Producer(
         settings,
         metrics,
@@ -102,6 +104,7 @@ async def _run(settings: Settings, secrets: Endpoints) -> int:
         metrics=metrics,
         health=health,
         closed=lambda: course.waiting_for,
+        tracer=tracing.tracer,
     )
     runner = web.AppRunner(application, shutdown_timeout=settings.ingress_shutdown_timeout, **RUNNER)
     await runner.setup()
@@ -120,6 +123,7 @@ async def _run(settings: Settings, secrets: Endpoints) -> int:
     checking.cancel()
     await runner.cleanup()
     left = await producer.close(settings.ingress_shutdown_timeout)
+    await tracing.close()
     log.info("ingress_stopped", unsent=left)
     return _ended(course)
 

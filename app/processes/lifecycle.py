@@ -51,6 +51,7 @@ def assemble(parts: Parts) -> Work:
         generation=lambda: app.consumer_generation_id,
         acknowledged=acknowledged,
         failed=parts.failed,
+        tracer=parts.tracer,
     )
 
     queries, forwarder = assemble_queries(parts, Lookup(subscriptions, timeline))

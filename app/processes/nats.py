@@ -25,6 +25,7 @@ def assemble(parts: Parts) -> Work:
         parts.clock,
         PrometheusObserver("nats", parts.metrics, parts.clock),
         backoff=new_backoff(),
+        tracer=parts.tracer,
         subject_prefix=settings.nats_subject_prefix,
         limit=settings.in_flight,
     )

@@ -22,6 +22,7 @@ def assemble(parts: Parts) -> Work:
         parts.clock,
         PrometheusObserver("openmeter", parts.metrics, parts.clock),
         backoff=new_backoff(),
+        tracer=parts.tracer,
         batch_size=settings.openmeter_batch_size,
         batch_age=settings.openmeter_batch_age,
         concurrency=settings.openmeter_concurrency,

@@ -26,6 +26,7 @@ from agents.errors import Retry, Stop
 from agents.intake import Intake
 from agents.lease import Lease
 from agents.protocols import Held
+from agents.tracing import Tracer
 from app.clock import SystemClock
 from app.health.checks import Check
 from app.health.handlers import Health
@@ -41,6 +42,7 @@ from app.metrics.labels import Process
 from app.metrics.registry import Metrics, new_metrics
 from app.processes.watch import Watch
 from app.settings import Settings, SettingsError, read_settings
+from app.tracing.tracing import Tracing, open_tracing
 
 log = structlog.get_logger()
 
@@ -63,6 +65,7 @@ class Parts:
     intake: Intake
     dead_letters: KafkaDeadLetters
     app: faust.App
+    tracer: Tracer
     failed: Callable[[Stop], None]
 
 
@@ -118,6 +121,7 @@ class Worker:
         self._settings = settings
         self._port = port
         self._assemble = assemble
+        self._tracing = Tracing()
         self._over = asyncio.Event()
         self._failure: Stop | None = None
 
@@ -158,6 +162,8 @@ class Worker:
 
     def _build(self) -> tuple[Parts, HandOver, Work]:
         settings, clock, metrics = self._settings, SystemClock(), new_metrics(self._process)
+        self._tracing = open_tracing(settings, self._process)
+        tracer = self._tracing.tracer
         producer = Producer(settings, metrics, on_fatal=lambda text: self._fail(Stop(text)))
         intake = Intake(clock, Lease(settings.session_timeout, settings.delivery_timeout), settings.in_flight)
         limit = DeadLetterLimit(settings.dead_letter_max_ratio, settings.dead_letter_max_consecutive)
@@ -167,6 +173,7 @@ class Worker:
             limit,
             clock,
             ack_timeout=settings.delivery_timeout,
+            tracer=tracer,
             on_buried=lambda stage, reason: metrics.dead_letters.labels(stage, bounded_reason(reason)).inc(),
         )
         drains: list[Callable[[float], Awaitable[bool]]] = []
@@ -180,7 +187,7 @@ class Worker:
 
         hand_over = HandOver(intake, producer, drain, patience)
         app = build_app(settings, self._process, hand_over)
-        parts = Parts(settings, metrics, clock, producer, intake, dead_letters, app, self._fail)
+        parts = Parts(settings, metrics, clock, producer, intake, dead_letters, app, tracer, self._fail)
         work = self._assemble(parts)
         if work.drain is not None:
             drains.append(work.drain)
@@ -258,6 +265,7 @@ class Worker:
         if work.close is not None:
             await work.close()
         await parts.producer.close(1.0)
+        await self._tracing.close()
 
 
 def _declare_agent(parts: Parts, work: Work) -> None:

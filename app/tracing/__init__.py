@@ -1,0 +1,1 @@
+"""Traces by OpenTelemetry. Nothing of it is imported while nobody traces."""
