@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from app.metrics.labels import DEAD_LETTER_REASONS
 
@@ -46,7 +47,11 @@ def bounded_reason(reason: str) -> str:
 class BoundedVersions:
     """Stripe API versions as label values: the first twenty that look like one, then 'other'."""
 
-    def __init__(self, limit: int = MAX_API_VERSIONS) -> None:
+    def __init__(
+        self, on_new: Callable[[str], None] = lambda _version: None, *, limit: int = MAX_API_VERSIONS
+    ) -> None:
+        """Have `on_new` called once with each new version that becomes a label."""
+        self._on_new = on_new
         self._limit = limit
         self._seen: set[str] = set()
 
@@ -59,4 +64,5 @@ class BoundedVersions:
         if len(self._seen) >= self._limit or not _API_VERSION.match(version):
             return OTHER
         self._seen.add(version)
+        self._on_new(version)
         return version

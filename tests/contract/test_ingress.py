@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.fakes.clock import START
 from tests.ingress_door import LIMIT, Door, door, event, signed
@@ -145,6 +146,14 @@ async def test_a_type_that_nobody_knows_is_kept_and_counted_as_other(door: Door)
     ).status == 200
     assert len(door.kafka.delivered) == 1
     assert door.counted("accepted", "other") == 1
+
+
+async def test_an_api_version_is_counted_each_time_and_logged_the_first_time(door: Door) -> None:
+    with capture_logs() as logs:
+        for version in ("2018-11-08", "2026-10-28.endive", "2018-11-08"):
+            await door.post(event(api_version=version))
+    said = [line["api_version"] for line in logs if line["event"] == "stripe_api_version_first_seen"]
+    assert said == ["2018-11-08", "2026-10-28.endive"]
 
 
 async def test_the_largest_body_is_taken_and_one_byte_more_is_413(door: Door) -> None:
