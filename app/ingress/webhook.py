@@ -12,6 +12,7 @@ from aiohttp import web
 from agents.clock import Clock
 from agents.errors import Reject, Retry, Stop
 from agents.protocols import Delivered, Record
+from agents.tracing import TRACEPARENT, UNTRACED, Span, Tracer, begin_sending, end_sent, handed_on, trace_id
 from app.ingress.admission import Admission, Full
 from app.ingress.body import read_body
 from app.ingress.endpoints import Endpoints
@@ -28,6 +29,7 @@ from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
 log = structlog.get_logger()
 
 ACCEPTED = "accepted"
+SERVER_ERROR = 500
 
 
 class DurableLog(Protocol):
@@ -50,6 +52,7 @@ class Webhooks:
         clock: Clock,
         metrics: Metrics,
         closed: Callable[[], str | None],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         """Take what a webhook meets on its way. `closed` returns why nothing can be kept yet, or None."""
         self._settings = settings
@@ -57,6 +60,7 @@ class Webhooks:
         self._kafka = kafka
         self._clock = clock
         self._closed = closed
+        self._tracer = tracer
         # Finding a metric by its labels costs more than counting; there are few combinations.
         self._received = functools.cache(metrics.webhooks_received.labels)
         self._seconds = functools.cache(metrics.ingress_seconds.labels)
@@ -83,8 +87,22 @@ class Webhooks:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer 200 when Kafka has acknowledged the event, else a problem document that says why not."""
+        route = "/webhooks/stripe/{endpoint}" if "endpoint" in request.match_info else "/webhooks/stripe"
+        span = self._tracer.begin(f"POST {route}", "server", request.headers.get(TRACEPARENT))
+        try:
+            span.note("http.request.method", "POST")
+            span.note("http.route", route)
+            response = await self._answer(request, span)
+            span.note("http.response.status_code", response.status)
+            span.end(str(response.status) if response.status >= SERVER_ERROR else None)
+        finally:
+            span.end("crashed")
+        return response
+
+    async def _answer(self, request: web.Request, span: Span) -> web.Response:
         began, received = self._clock.monotonic(), self._clock.now()
         endpoint = request.match_info.get("endpoint", DEFAULT_ENDPOINT)
+        traceparent = request.headers.get(TRACEPARENT)
         event: StripeEvent | None = None
         try:
             with self._admission.enter() as visit:
@@ -97,26 +115,26 @@ class Webhooks:
                 )
                 secret = self._verified(endpoint, secrets, body, request)
                 event = self._parsed(body)
-                await self._kept(
-                    webhook_record(
-                        self._settings.stripe_events_topic,
-                        event,
-                        body,
-                        endpoint=endpoint,
-                        secret=secret,
-                        received=received,
-                        traceparent=request.headers.get("traceparent"),
-                    )
+                record = webhook_record(
+                    self._settings.stripe_events_topic,
+                    event,
+                    body,
+                    endpoint=endpoint,
+                    secret=secret,
+                    received=received,
+                    traceparent=traceparent,
                 )
+                await self._kept(record, span)
         except Full:
             problem = self._later("overloaded", "too many webhooks are in flight")
         except Problem as found:
             problem = found
         else:
             self._count(endpoint, event, ACCEPTED, began)
+            self._tell(span, traceparent, endpoint, event, ACCEPTED)
             return web.Response()
         self._count(endpoint, event, problem.outcome, began)
-        self._log_refusal(endpoint, event, problem.outcome)
+        self._tell(span, traceparent, endpoint, event, problem.outcome)
         return problem.response()
 
     def _known(self, endpoint: str) -> tuple[str, ...]:
@@ -143,16 +161,21 @@ class Webhooks:
         self._of_version(self._versions.label(event.api_version)).inc()
         return event
 
-    async def _kept(self, record: Record) -> None:
+    async def _kept(self, record: Record, span: Span) -> None:
         reason = self._closed()
         if reason is not None:
             raise self._later("not_ready", reason)
+        sending = begin_sending(self._tracer, record.topic, span)
+        record = handed_on(record, sending)
         try:
-            await self._kafka.send_and_wait(record, self._settings.ingress_ack_timeout)
+            at = await self._kafka.send_and_wait(record, self._settings.ingress_ack_timeout)
         except Reject as error:
+            sending.end("too_large")
             raise Problem(413, "too_large", error.detail) from error
         except (Retry, Stop) as error:
+            sending.end("not_acknowledged")
             raise self._later("not_acknowledged", "the event could not be stored; send it again") from error
+        end_sent(sending, at)
 
     def _later(self, outcome: str, detail: str) -> Problem:
         return Problem(503, outcome, detail, retry_after=self._settings.ingress_retry_after)
@@ -162,21 +185,27 @@ class Webhooks:
         kind = bounded_type(event.type) if event else NONE
         self._received(name, kind, outcome).inc()
         self._seconds(outcome).observe(self._clock.monotonic() - began)
-        if event is not None and outcome == ACCEPTED:
-            log.debug("webhook_accepted", endpoint=name, event_id=event.id, event_type=event.type)
 
-    def _log_refusal(self, endpoint: str, event: StripeEvent | None, outcome: str) -> None:
-        unlogged = self._refusals.unlogged(outcome)
-        if unlogged is None:
+    def _tell(
+        self, span: Span, traceparent: str | None, endpoint: str, event: StripeEvent | None, outcome: str
+    ) -> None:
+        """Tell the trace and the log how it ended."""
+        if event is not None:
+            span.note("tollbridge.event.id", event.id)
+            span.note("tollbridge.event.type", event.type)
+        span.note("tollbridge.outcome", outcome)
+        line = {
+            "endpoint": endpoint if endpoint in self._secrets else OTHER,
+            "event_id": event.id if event else None,
+            "event_type": event.type if event else None,
+            "trace_id": trace_id(span.traceparent or traceparent),
+        }
+        if outcome == ACCEPTED:
+            log.debug("webhook_accepted", **line)
             return
-        log.warning(
-            "webhook_refused",
-            endpoint=endpoint if endpoint in self._secrets else OTHER,
-            event_id=event.id if event else None,
-            event_type=event.type if event else None,
-            outcome=outcome,
-            unlogged=unlogged,
-        )
+        unlogged = self._refusals.unlogged(outcome)
+        if unlogged is not None:
+            log.warning("webhook_refused", **line, outcome=outcome, unlogged=unlogged)
 
 
 def _first_seen(version: str) -> None:
