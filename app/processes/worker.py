@@ -236,9 +236,8 @@ class Worker:
         return watch_faust
 
     async def _guard(self, run: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await run()
-        except Stop as stop:
+        stop = await stopped_by(run())
+        if stop is not None:
             self._fail(stop)
 
     def _fail(self, stop: Stop) -> None:
@@ -268,13 +267,29 @@ class Worker:
         await self._tracing.close()
 
 
+async def stopped_by(work: Awaitable[None]) -> Stop | None:
+    """Do `work`, and return why the worker has to stop after it, None when it simply ended."""
+    try:
+        await work
+    except Stop as stop:
+        return stop
+    except Exception as bug:
+        # Ours, or the disk's. What is in hand is not committed and will be replayed; a worker that went on
+        # with a part of it dead would look well and deliver nothing.
+        log.exception("worker_part_failed")
+        return Stop(
+            f"A part of the worker failed ({type(bug).__name__}: {bug}); restart it, and see the log."
+        )
+    return None
+
+
 def _declare_agent(parts: Parts, work: Work) -> None:
     topic = declare_topic(parts.app, work.source, parts.settings.topic_partitions)
 
     async def agent(stream: Any) -> None:
-        try:
-            await work.agent(parts.intake.hold(messages(stream)))
-        except Stop as stop:  # anything that left here would make Faust start the agent anew, one event on
+        # Whatever left here would make Faust start the agent anew, one message on.
+        stop = await stopped_by(work.agent(parts.intake.hold(messages(stream))))
+        if stop is not None:
             parts.failed(stop)
 
     parts.app.agent(topic, name=f"{parts.app.conf.id}-agent", concurrency=1)(agent)
