@@ -47,7 +47,7 @@ def run(*command: str, stdin: str | None = None) -> subprocess.CompletedProcess[
 
 
 class Prometheus(SingleServer):
-    """Scrapes `targets` (job name to host:port) each second and evaluates `rules`."""
+    """Scrapes `targets` (job name to host:port/path) each second and evaluates `rules`."""
 
     def __init__(self, directory: Path, targets: Mapping[str, str], rules: Path) -> None:
         super().__init__("prometheus", free_port(None).number, Output(log=directory / "prometheus.log"))
@@ -57,8 +57,12 @@ class Prometheus(SingleServer):
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(rules)],
             "scrape_configs": [
-                {"job_name": job, "static_configs": [{"targets": [target]}]}
-                for job, target in targets.items()
+                {
+                    "job_name": job,
+                    "metrics_path": f"/{path}",
+                    "static_configs": [{"targets": [host]}],
+                }
+                for job, (host, _, path) in ((job, where.partition("/")) for job, where in targets.items())
             ],
         }
         self._config.write_text(json.dumps(config))  # JSON is YAML

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import promql_parser
 
-INTERVALS = {"$__rate_interval": "10s", "$__interval": "1s", "$__range": "1m"}
+INTERVALS = {"$__rate_interval": "10s"}
 
 
 def plain(expression: str) -> str:
-    """Return an expression without Grafana's variables."""
+    """Return an expression without Grafana's variables; none may be left."""
     for name, value in INTERVALS.items():
         expression = expression.replace(name, value)
+    assert "$" not in expression, expression
     return expression
 
 
-def selectors(expression: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each selector's metric name and its labels' matchers. Raises ValueError for no PromQL."""
-    yield from _selectors(promql_parser.parse(plain(expression)))
+def selectors(expression: str) -> list[tuple[str, dict[str, str]]]:
+    """Return each selector's metric and label matchers. Raises ValueError for what is no PromQL."""
+    found: list[tuple[str, dict[str, str]]] = []
 
+    def visit(node: Any) -> bool:
+        if isinstance(node, promql_parser.VectorSelector):
+            matchers = {one.name: one.value for one in node.matchers.matchers}
+            found.append((node.name or matchers["__name__"], matchers))
+        return True
 
-def _selectors(node: Any) -> Iterator[tuple[str, dict[str, str]]]:
-    match node:
-        case promql_parser.VectorSelector():
-            yield node.name, {one.name: one.value for one in node.matchers.matchers}
-        case promql_parser.MatrixSelector():
-            yield from _selectors(node.vector_selector)
-        case promql_parser.Call():
-            for argument in node.args:
-                yield from _selectors(argument)
-        case promql_parser.BinaryExpr():
-            yield from _selectors(node.lhs)
-            yield from _selectors(node.rhs)
-        case promql_parser.AggregateExpr() | promql_parser.ParenExpr() | promql_parser.UnaryExpr():
-            yield from _selectors(node.expr)
-        case promql_parser.SubqueryExpr():
-            yield from _selectors(node.expr)
+    promql_parser.walk(promql_parser.parse(plain(expression)), visit)
+    return found
