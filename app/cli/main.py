@@ -1,10 +1,11 @@
-"""The command line: `tollbridge up`, `send`, `demo`."""
+"""The command line: `tollbridge up`, `send`, `demo`, and the queries."""
 
 from __future__ import annotations
 
 import click
 
 from app.cli.demo.command import demo
+from app.cli.queries.commands import customer, subscription, timeline
 from app.cli.send import send
 from app.cli.up import up
 
@@ -18,6 +19,9 @@ def main() -> None:
 main.add_command(up)
 main.add_command(send)
 main.add_command(demo)
+main.add_command(subscription)
+main.add_command(customer)
+main.add_command(timeline)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,1 @@
+"""`tollbridge subscription`, `customer` and `timeline`: the workers' queries, for people."""
