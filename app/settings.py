@@ -28,6 +28,7 @@ SECRET_PREFIX = "STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - the variable's name, no
 DEFAULT_ENDPOINT = "default"
 _HTTP = re.compile(r"^https?://[^/?#\s]+[^?#\s]*$")
 _STRIPE_KEY = re.compile(r"^[sr]k_[A-Za-z0-9_]+$")
+_REDIS = re.compile(r"^(rediss?://[^\s/?#]+(/\d*)?|unix://[^\s?#]+)(\?[^\s#]*)?$")
 _ENDPOINT = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -143,6 +144,24 @@ class Settings(TracingSettings):
     ingress_body_timeout: Seconds = Field(10.0, description="Seconds a client may take to send its body.")
     ingress_shutdown_timeout: Seconds = Field(
         15.0, description="Seconds to finish requests and flush after SIGTERM."
+    )
+
+    # Redis at the door
+    redis_url: SecretStr | None = Field(
+        None,
+        alias="REDIS_URL",
+        description="Redis in which the ingress marks events that Kafka has, so that a repetition makes no second record: redis://, rediss:// or unix://. Unset, it remembers nothing, and the lifecycle worker alone drops repetitions.",
+    )
+    redis_ttl: Annotated[int, Field(ge=60)] = Field(
+        86400,
+        description="Seconds that an event stays marked; at most what the lifecycle worker remembers. Longer catches later repetitions and takes more of Redis's memory, about 250 bytes an event.",
+    )
+    redis_timeout: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.05,
+        description="Seconds that Redis may cost a webhook at most. Without an answer it is kept as if new.",
+    )
+    redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:{}-]{1,64}$")] = Field(
+        "tollbridge", description="Begins each key in Redis; the id of the topic of webhooks follows."
     )
 
     # Workers
@@ -335,8 +354,23 @@ class Settings(TracingSettings):
             raise ValueError("must be a secret or restricted key; those begin with sk_ or rk_")
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _REDIS.match(value.get_secret_value()):
+            raise ValueError(
+                "it must be an address such as redis://redis:6379/0, rediss://:password@redis:6380 or "
+                "unix:///run/redis.sock, a password in it percent-encoded"
+            )
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
+        if self.redis_ttl > self.seen_retention_days * 86400:
+            raise ValueError(
+                f"TOLLBRIDGE_REDIS_TTL ({self.redis_ttl} s) must not be longer than TOLLBRIDGE_SEEN_RETENTION_DAYS "
+                f"({self.seen_retention_days} days): Redis would drop what is to be worked through again"
+            )
         if self.delivery_timeout >= self.session_timeout:
             raise ValueError(
                 f"TOLLBRIDGE_DELIVERY_TIMEOUT ({self.delivery_timeout} s) must be shorter than TOLLBRIDGE_SESSION_TIMEOUT "

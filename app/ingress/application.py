@@ -11,6 +11,7 @@ from agents.clock import Clock
 from agents.tracing import UNTRACED, Tracer
 from app.health.handlers import Health
 from app.ingress.endpoints import Endpoints
+from app.ingress.memory import Memory, NoMemory
 from app.ingress.problem import problems
 from app.ingress.webhook import DurableLog, Webhooks
 from app.metrics.http import count_requests
@@ -41,10 +42,16 @@ def build_application(
     metrics: Metrics,
     health: Health,
     closed: Callable[[], str | None] = _open,
+    memory: Memory = NoMemory(),  # noqa: B008 - it has no state
     tracer: Tracer = UNTRACED,
 ) -> web.Application:
-    """Put the ingress together. `closed` returns why no webhook can be kept yet, or None."""
-    webhooks = Webhooks(settings, secrets, kafka, clock=clock, metrics=metrics, closed=closed, tracer=tracer)
+    """Put the ingress together. `closed` returns why no webhook can be kept yet, or None.
+
+    `memory` knows what Kafka has already; without it every webhook goes to Kafka.
+    """
+    webhooks = Webhooks(
+        settings, secrets, kafka, clock=clock, metrics=metrics, closed=closed, memory=memory, tracer=tracer
+    )
     application = web.Application(middlewares=[count_requests(metrics), problems])
     application.add_routes(
         [

@@ -16,6 +16,7 @@ from agents.tracing import TRACEPARENT, UNTRACED, Span, Tracer, begin_sending, e
 from app.ingress.admission import Admission, Full
 from app.ingress.body import read_body
 from app.ingress.endpoints import Endpoints
+from app.ingress.memory import Memory
 from app.ingress.problem import Problem
 from app.ingress.record import webhook_record
 from app.ingress.signature import BadSignature, verify
@@ -29,6 +30,7 @@ from billing.stripe_event import MalformedEvent, StripeEvent, parse_event
 log = structlog.get_logger()
 
 ACCEPTED = "accepted"
+ALREADY_KEPT = "already_kept"
 SERVER_ERROR = 500
 
 
@@ -52,6 +54,7 @@ class Webhooks:
         clock: Clock,
         metrics: Metrics,
         closed: Callable[[], str | None],
+        memory: Memory,
         tracer: Tracer = UNTRACED,
     ) -> None:
         """Take what a webhook meets on its way. `closed` returns why nothing can be kept yet, or None."""
@@ -60,6 +63,7 @@ class Webhooks:
         self._kafka = kafka
         self._clock = clock
         self._closed = closed
+        self._memory = memory
         self._tracer = tracer
         # Finding a metric by its labels costs more than counting; there are few combinations.
         self._received = functools.cache(metrics.webhooks_received.labels)
@@ -82,7 +86,7 @@ class Webhooks:
         for kind in (*KNOWN_TYPES, OTHER):
             for outcome in (ACCEPTED, "not_acknowledged", "not_ready"):
                 self._received(endpoint, kind, outcome)
-        for outcome in WEBHOOK_OUTCOMES[1:]:
+        for outcome in WEBHOOK_OUTCOMES[2:]:
             self._received(endpoint, NONE, outcome)
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -124,14 +128,14 @@ class Webhooks:
                     received=received,
                     traceparent=traceparent,
                 )
-                await self._kept(record, span)
+                outcome = await self._kept(event, record, span)
         except Full:
             problem = self._later("overloaded", "too many webhooks are in flight")
         except Problem as found:
             problem = found
         else:
-            self._count(endpoint, event, ACCEPTED, began)
-            self._tell(span, traceparent, endpoint, event, ACCEPTED)
+            self._count(endpoint, event, outcome, began)
+            self._tell(span, traceparent, endpoint, event, outcome)
             return web.Response()
         self._count(endpoint, event, problem.outcome, began)
         self._tell(span, traceparent, endpoint, event, problem.outcome)
@@ -161,10 +165,13 @@ class Webhooks:
         self._of_version(self._versions.label(event.api_version)).inc()
         return event
 
-    async def _kept(self, record: Record, span: Span) -> None:
+    async def _kept(self, event: StripeEvent, record: Record, span: Span) -> str:
+        """Return an outcome when the event is in Kafka. Raises Problem."""
         reason = self._closed()
         if reason is not None:
             raise self._later("not_ready", reason)
+        if await self._memory.holds(event):
+            return ALREADY_KEPT
         sending = begin_sending(self._tracer, record.topic, span)
         record = handed_on(record, sending)
         try:
@@ -176,6 +183,9 @@ class Webhooks:
             sending.end("not_acknowledged")
             raise self._later("not_acknowledged", "the event could not be stored; send it again") from error
         end_sent(sending, at)
+        # Not a moment earlier: what is marked and not in Kafka would be lost when Stripe sends it again.
+        self._memory.keep(event)
+        return ACCEPTED
 
     def _later(self, outcome: str, detail: str) -> Problem:
         return Problem(503, outcome, detail, retry_after=self._settings.ingress_retry_after)
@@ -202,6 +212,9 @@ class Webhooks:
         }
         if outcome == ACCEPTED:
             log.debug("webhook_accepted", **line)
+            return
+        if outcome == ALREADY_KEPT:
+            log.debug("webhook_already_kept", **line)
             return
         unlogged = self._refusals.unlogged(outcome)
         if unlogged is not None:

@@ -15,6 +15,7 @@ SINKS: tuple[Process, ...] = ("openmeter", "nats")
 # What became of a webhook, as its `outcome` label says.
 WEBHOOK_OUTCOMES = (
     "accepted",  # 200
+    "already_kept",  # 200, and Redis knows that Kafka has it
     "bad_signature",  # 400, as are the eight that follow
     "missing_signature",
     "malformed_signature",
@@ -57,6 +58,8 @@ DEAD_LETTER_REASONS = (
     "too_large",  # a sink: larger than the other side takes
     "other",
 )
+LOOKUP_OUTCOMES = ("hit", "miss", "error", "skipped")
+MARK_OUTCOMES = ("kept", "error", "skipped")
 SENT_OUTCOMES = ("accepted", "duplicate", "rejected", "retried")
 CIRCUIT_STATES = {"closed": 0, "half_open": 1, "open": 2}
 

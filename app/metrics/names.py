@@ -11,7 +11,16 @@ from typing import Annotated
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.metrics.labels import DEAD_LETTER_REASONS, FACTS, PROCESSES, SENT_OUTCOMES, SINKS, WORKERS
+from app.metrics.labels import (
+    DEAD_LETTER_REASONS,
+    FACTS,
+    LOOKUP_OUTCOMES,
+    MARK_OUTCOMES,
+    PROCESSES,
+    SENT_OUTCOMES,
+    SINKS,
+    WORKERS,
+)
 from app.metrics.spec import CALL_BUCKETS, ROAD_BUCKETS, SIZE_BUCKETS, Spec
 
 
@@ -106,6 +115,40 @@ class Vocabulary:
             "webhooks",
             "Webhooks that are being worked on.",
             "Near TOLLBRIDGE_INGRESS_MAX_IN_FLIGHT: Kafka is slow, or more replicas are needed.",
+            ("ingress",),
+        ),
+    ]
+    redis_lookups: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_redis_lookups_total",
+            "events",
+            "Events looked up in Redis at the door; skipped while it is passed by. All but hits go to Kafka.",
+            "error or skipped: Redis is away, slow or refuses us; /readyz says which. Nothing is lost.",
+            ("ingress",),
+            ("outcome",),
+            {"outcome": LOOKUP_OUTCOMES},
+        ),
+    ]
+    redis_marks: Annotated[
+        Counter,
+        Spec(
+            "tollbridge_redis_marks_total",
+            "events",
+            "Events marked in Redis after Kafka had acknowledged them.",
+            "error while lookups are answered: Redis is full or read-only. Nothing is lost.",
+            ("ingress",),
+            ("outcome",),
+            {"outcome": MARK_OUTCOMES},
+        ),
+    ]
+    redis_circuit: Annotated[
+        Gauge,
+        Spec(
+            "tollbridge_redis_circuit_state",
+            "state",
+            "The circuit breaker around the door's Redis: 0 closed, 1 half-open, 2 open.",
+            "2 for minutes: Redis is away or refuses us; webhooks are kept without it.",
             ("ingress",),
         ),
     ]

@@ -16,14 +16,17 @@ from aiohttp import web
 
 from agents.errors import Retry, Stop
 from app.clock import SystemClock
-from app.health.checks import READY, Result
+from app.health.checks import READY, Check, Result
 from app.health.handlers import Health
 from app.ingress.application import RUNNER, build_application
 from app.ingress.endpoints import Endpoints, endpoints
+from app.ingress.memory import NoMemory
 from app.kafka.producer import Producer
 from app.kafka.topics import ensure_topics, topic_specs
 from app.logs import configure_logs
 from app.metrics.registry import new_metrics
+from app.redis_memory.build import build_memory, open_memory
+from app.redis_memory.memory import RedisMemory
 from app.settings import Settings, SettingsError, read_settings
 from app.tracing.tracing import open_tracing
 
@@ -69,7 +72,8 @@ async def _run(settings: Settings, secrets: Endpoints) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, course.end)
-    metrics = new_metrics("ingress")
+    metrics, clock = new_metrics("ingress"), SystemClock()
+    memory = build_memory(settings, clock, metrics)
     tracing = open_tracing(settings, "ingress")
     producer = Producer(
         settings,
@@ -91,19 +95,20 @@ async def _run(settings: Settings, secrets: Endpoints) -> int:
     def draining() -> Result:
         return Result("not_ready", "stopping") if course.ended.is_set() else READY
 
-    health = Health(
-        metrics.registry,
-        {"kafka": kafka, "topics": topics, "process": draining},
-        dead=lambda: course.failure,
-    )
+    checks: dict[str, Check] = {"kafka": kafka, "topics": topics, "process": draining}
+    if memory is not None:
+        # Always ready: without Redis there is more work, and no webhook is refused.
+        checks["redis"] = lambda: Result("ready", memory.detail)
+    health = Health(metrics.registry, checks, dead=lambda: course.failure)
     application = build_application(
         settings,
         secrets,
         producer,
-        clock=SystemClock(),
+        clock=clock,
         metrics=metrics,
         health=health,
         closed=lambda: course.waiting_for,
+        memory=memory or NoMemory(),
         tracer=tracing.tracer,
     )
     runner = web.AppRunner(application, shutdown_timeout=settings.ingress_shutdown_timeout, **RUNNER)
@@ -116,19 +121,21 @@ async def _run(settings: Settings, secrets: Endpoints) -> int:
         return _ended(course)
     log.info("ingress_started", bind=settings.bind, port=settings.ingress_port, endpoints=sorted(secrets))
     producer.start()
-    checking = asyncio.create_task(_see_topics(settings, course))
+    checking = asyncio.create_task(_see_topics(settings, course, memory))
     checking.add_done_callback(functools.partial(_see_end, course))
     await course.ended.wait()
     log.info("ingress_stopping")
     checking.cancel()
     await runner.cleanup()
+    if memory is not None:
+        await memory.close()
     left = await producer.close(settings.ingress_shutdown_timeout)
     await tracing.close()
     log.info("ingress_stopped", unsent=left)
     return _ended(course)
 
 
-async def _see_topics(settings: Settings, course: Course) -> None:
+async def _see_topics(settings: Settings, course: Course, memory: RedisMemory | None) -> None:
     """Wait for Kafka and its topics; until then every webhook is answered 503."""
     while True:
         try:
@@ -144,7 +151,9 @@ async def _see_topics(settings: Settings, course: Course) -> None:
         else:
             course.waiting_for = None
             log.info("topics_ready")
-            return
+            break
+    if memory is not None:
+        await open_memory(memory, settings, SystemClock())
 
 
 def _see_end(course: Course, task: asyncio.Task[None]) -> None:
