@@ -39,6 +39,12 @@ test: $(READY)  ## Run every test that this machine can run (under fifteen minut
 	$(BIN)/pytest --numprocesses 2 $(QUICK_TESTS)
 	$(BIN)/pytest --numprocesses 3 --dist worksteal $(SLOW_TESTS)
 
+COUNT ?= 1000000
+SOAK_SEED ?=
+.PHONY: soak
+soak: $(READY)  ## Deliver made-up histories in a million orders (COUNT=1000000 SOAK_SEED=...; all cores)
+	$(BIN)/python -m tests.permuted_histories --count $(COUNT) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
+
 .PHONY: lint
 lint: $(READY)  ## Check style and types
 	$(BIN)/ruff format --check .

@@ -22,6 +22,7 @@ RENDERINGS: dict[str, Callable[[Json], Json]] = {
     shapes.API_VERSION: copy.deepcopy,
     shapes.BEFORE_BASIL: shapes.before_basil,
     shapes.BEFORE_PRICES: shapes.before_prices,
+    shapes.BEFORE_ITEMS: shapes.before_items,
 }
 PRICES = ("price_basic", "price_pro", "price_max")
 
@@ -91,6 +92,7 @@ class Life:
             livemode=self._livemode,
             latest_invoice=None,
             items=shapes.listing(self._item("price_basic", 1)),
+            metadata={"tenant": f"t_{self._name}"},
         )
         if status == "trialing":
             self._sub["trial_start"], self._sub["trial_end"] = self.now, self.now + 14 * 86400
@@ -185,6 +187,23 @@ class Life:
             self._send("customer.subscription.resumed", self._sub)
             self._started()
 
+    def end_trial(self) -> None:
+        """Let the trial run out: the first invoice of money, open for now."""
+        if self._sub is None or self.status != "trialing" or self._owed is not None:
+            return
+        invoice = self._bill("subscription_cycle", 2900)
+        self._update(status="active", latest_invoice=invoice["id"])
+
+    def pend_update(self) -> None:
+        """Ask for a change that waits for its payment; asked again, let it lapse."""
+        if self._sub is None or self.status not in {"active", "past_due"}:
+            return
+        pending = self._sub["pending_update"] is not None
+        wanted = {"expires_at": self.now + 82800, "subscription_items": []}
+        self._update(pending_update=None if pending else wanted)
+        if pending:
+            self._send("customer.subscription.pending_update_expired", self._sub)
+
     def remind(self) -> None:
         """Say that the trial ends soon; this changes nothing."""
         if self._sub is not None and self.status == "trialing":
@@ -254,6 +273,7 @@ class Life:
             customer=self._customer,
             subscription=f"sub_{self._name}",
             payment_status=payment_status,
+            client_reference_id=f"user_{self._name}",
         )
         self._send(f"checkout.session.{what}", session)
 
@@ -310,6 +330,8 @@ ACTIONS: dict[str, Callable[[Life], None]] = {
     "toggle_collection": Life.toggle_pause_collection,
     "pause": Life.pause,
     "remind": Life.remind,
+    "end_trial": Life.end_trial,
+    "pend_update": Life.pend_update,
     "cancel": Life.cancel,
     "explain": lambda life: life.explain("payment_disputed"),
     "upgrade_1": lambda life: life.upgrade("price_pro", 1),
