@@ -1,7 +1,8 @@
 """Write one message through JetStream and read it back: `python -m app.nats.write_and_read`.
 
 Proof that a cluster works, on a stream of its own that is made, replicated as billing events are, and then
-deleted. Exit codes: 0 when the message came back, 1 when it did not within a minute, 2 when the settings are wrong.
+deleted. Exit codes: 0 when the message came back, 1 when it did not within a minute, 2 when the settings are
+wrong.
 """
 
 from __future__ import annotations
