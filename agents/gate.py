@@ -80,6 +80,8 @@ class Gate:
         if state != self._told:
             self._told = state
             self._observer.breaker(state)
-            report = log.warning if state == "open" else log.info
-            report("breaker_changed", sink=self._stage, state=state, why=why)
+            if state == "open":
+                log.warning("breaker_changed", sink=self._stage, state=state, why=why)
+            else:
+                log.info("breaker_changed", sink=self._stage, state=state, why=why)
         self.changed.beat()

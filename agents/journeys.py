@@ -1,4 +1,4 @@
-"""The last steps of messages to one sink, as spans: one for each message, one for each request.
+"""The last steps of messages to one sink: spans, one for each message and each request, and a line each.
 
 A message's span lasts from the first attempt to the answer that settled it, waiting included. A request may
 carry many messages: it belongs to the trace of the first and is linked with the others, both ways.
@@ -6,14 +6,19 @@ carry many messages: it belongs to the trace of the first and is linked with the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
-from agents.protocols import Held
-from agents.tracing import UNTRACED, Span, Tracer, begin_processing
+import structlog
+
+from agents.protocols import Held, Message
+from agents.tracing import UNTRACED, Span, Tracer, begin_processing, cause_of, trace_id
+
+log = structlog.get_logger()
 
 
 class Journeys:
-    """Spans of the messages that are being delivered. Does nothing while nobody traces."""
+    """Spans of the messages that are being delivered, none while nobody traces; debug lines of their end."""
 
     def __init__(self, tracer: Tracer, stage: str) -> None:
         """Follow messages to the sink called `stage`."""
@@ -29,9 +34,9 @@ class Journeys:
             if id(held) not in self._spans:
                 span = begin_processing(self._tracer, held.message)
                 span.note("tollbridge.sink", self._stage)
-                event_id = held.message.headers.get("event-id")
+                event_id = event_id_of(held.message)
                 if event_id is not None:
-                    span.note("tollbridge.event.id", event_id.decode(errors="replace"))
+                    span.note("tollbridge.event.id", event_id)
                 self._spans[id(held)] = span
 
     def request(self, messages: Sequence[Held]) -> Span:
@@ -44,8 +49,11 @@ class Journeys:
         span.note("messaging.batch.message_count", len(messages))
         return span
 
-    def end(self, messages: Iterable[Held], outcome: str, problem: str | None = None) -> None:
+    def end(self, messages: Sequence[Held], outcome: str, problem: str | None = None) -> None:
         """End: `messages` are settled. `problem` is why they were dead-lettered."""
+        if log.is_enabled_for(logging.DEBUG):
+            for held in messages:
+                self._log(held.message, outcome)
         if not self._tracer.on:
             return
         for held in messages:
@@ -59,3 +67,18 @@ class Journeys:
             return
         for held in messages:
             self._spans.pop(id(held), None)
+
+    def _log(self, message: Message, outcome: str) -> None:
+        log.debug(
+            "event_settled",
+            sink=self._stage,
+            event_id=event_id_of(message),
+            outcome=outcome,
+            trace_id=trace_id(cause_of(message)),
+        )
+
+
+def event_id_of(message: Message) -> str | None:
+    """Return the id of the Stripe event that `message` tells of, by its header."""
+    header = message.headers.get("event-id")
+    return None if header is None else header.decode(errors="replace")

@@ -138,7 +138,7 @@ class StripeReads:
             raise Reject(
                 "object_gone", f"Stripe no longer has the object of {event.id}, nor its snapshot event"
             )
-        log.info("thin_event_without_twin", event_id=event.id, type=event.type)
+        log.info("thin_event_without_twin", event_id=event.id, event_type=event.type)
         return orjson.dumps(read_request.as_snapshot(event, twin, *found))
 
     async def _subscription(self, asked: Reread) -> bytes:

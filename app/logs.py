@@ -15,11 +15,15 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor
 
+from app.http_log import quote_no_request
 from app.settings import Settings
 
 
 def configure_logs(settings: Settings, process: str) -> None:
-    """Set up logging for this process; `process` is in every line. Replaces what was set up before."""
+    """Set up logging for this process; `process` is in every line.
+
+    Once, at start: a logger that has written a line before stays as it was then.
+    """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Processor] = [
         functools.partial(_named, process),
@@ -45,7 +49,7 @@ def configure_logs(settings: Settings, process: str) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,  # four times faster for the lines that are not written
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -54,6 +58,7 @@ def configure_logs(settings: Settings, process: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *form],
         )
     )
+    quote_no_request()
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

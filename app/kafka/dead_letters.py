@@ -11,6 +11,7 @@ import structlog
 from agents.clock import Clock
 from agents.dead_letter_limit import DeadLetterLimit
 from agents.errors import Retry
+from agents.journeys import event_id_of
 from agents.protocols import Delivered, Message, Outbox, Record, Undelivered
 from agents.tracing import UNTRACED, Span, Tracer, begin_sending, cause_of, end_sent, trace_id
 from agents.waiting import within
@@ -103,14 +104,13 @@ class KafkaDeadLetters:
         unlogged = self._lines.unlogged(f"{stage} {bounded_reason(reason)}")
         if unlogged is None:
             return
-        event_id = message.headers.get("event-id")
         log.warning(
             "dead_letter",
             stage=stage,
             reason=reason,
             position=position,
             attempts=attempts,
-            event_id=None if event_id is None else event_id.decode(errors="replace"),
+            event_id=event_id_of(message),
             trace_id=trace_id(cause_of(message)),
             unlogged=unlogged,
         )
