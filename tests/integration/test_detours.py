@@ -1,0 +1,81 @@
+"""What leaves the road comes back to it: thin events read from Stripe, events that wait for their subject."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.road import OpenRoad, eventually
+from tests.stripe_model import History, Life
+from tests.stripe_server import stripe_server
+from tests.stripe_shapes import body
+from tests.town import bodies, town
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+async def test_thin_events_are_told_as_their_twins_and_with_them_once(open_road: OpenRoad) -> None:
+    history = town(seed=11, customers=8)
+    async with stripe_server() as stripe:
+        stripe.refusals = [500, 429, 401, 503]
+        thin = [body(stripe.hold_twin(built)) for built in history.events]
+        both = bodies(history)[::3]  # a snapshot endpoint that gets some of them as well
+        posted = thin + both
+        random.Random(11).shuffle(posted)  # noqa: S311 - the same order every time
+        settings = {
+            "STRIPE_API_KEY": "rk_both",
+            "STRIPE_API_BASE": stripe.url,
+            "TOLLBRIDGE_STRIPE_API_RATE": "100",
+        }
+        async with open_road(settings) as road:
+            await road.post(posted)
+            await road.settled(history.facts)
+            assert await road.dead_letters() == []
+            told = [event["id"] for event in await road.billing_events()]
+            assert len(told) == len(set(told)) == len(history.facts)
+
+
+async def test_without_a_key_thin_events_are_dead_letters_and_the_rest_goes_on(open_road: OpenRoad) -> None:
+    history = town(seed=12, customers=4)
+    async with stripe_server() as stripe:
+        thin = body(stripe.hold_twin(history.events[0]))
+        async with open_road() as road:
+            await road.post([thin, *bodies(history)])
+            await road.settled(history.facts)
+            assert await road.dead_letters() == [thin]
+            assert not stripe.asked
+
+
+def checkouts(customers: int) -> History:
+    whole = History()
+    for number in range(customers):
+        life = Life(f"c{number}", customer=f"cus_c{number}")
+        life.subscribe("checkout")
+        life.now += 3600
+        life.renew()
+        life.pay()
+        whole.add(life.history)
+    return whole
+
+
+async def test_the_checkouts_reference_is_the_subject_of_all_whatever_comes_first(
+    open_road: OpenRoad,
+) -> None:
+    history = checkouts(6)
+    posted = bodies(history)
+    late = [one for one in posted if b'"checkout.session.completed"' in one]
+    early = [one for one in posted if one not in late]
+    async with open_road({"TOLLBRIDGE_SUBJECT": "client_reference_id"}) as road:
+        await road.post(early)
+
+        async def waiting() -> str | None:
+            found = len(await road.read("stripe.waiting"))
+            return None if found >= len(early) / 2 else f"only {found} events wait"
+
+        await eventually(waiting)
+        assert await road.billing_events() == []
+        await road.post(late)
+        await road.settled(history.facts)
+        assert await road.customers() == {f"user_c{number}" for number in range(6)}
+        assert await road.dead_letters() == []
