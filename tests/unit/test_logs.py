@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
+from app.http_log import LOGGER, WithoutRequest
 from app.kafka.librdkafka_log import librdkafka_logger
 from app.logs import configure_logs
 from app.settings import read_settings
@@ -91,3 +93,39 @@ def test_a_traceback_shows_no_values_for_they_hold_people(
     written = capsys.readouterr().err
     assert "LookupError" in written
     assert "somebody@example.com" not in written
+
+
+def test_what_is_no_http_is_one_line_a_second_that_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    logger = logging.Logger(LOGGER)  # noqa: LOG001 - its own, so that no other test's filter is on it
+    logger.parent = logging.getLogger()
+    logger.addFilter(WithoutRequest(clock))
+
+    def broken() -> None:
+        try:
+            raise BadHttpMessage("Invalid header token: b'Authorization: Bearer tok'")
+        except BadHttpMessage:
+            logger.exception("Error handling request from %s", "127.0.0.1")
+
+    broken()
+    broken()
+    clock.advance(1)
+    broken()
+    assert "tok" not in caplog.text
+    assert [
+        (line.msg, line.levelname, vars(line)["kind"], vars(line)["unlogged"]) for line in caplog.records
+    ] == [
+        ("request_malformed", "WARNING", "BadHttpMessage", 0),
+        ("request_malformed", "WARNING", "BadHttpMessage", 1),
+    ]
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.Logger(LOGGER)  # noqa: LOG001 - the same
+    logger.parent = logging.getLogger()
+    logger.addFilter(WithoutRequest(FakeClock()))
+    try:
+        raise LookupError("ours")
+    except LookupError:
+        logger.exception("Error handling request from %s", "127.0.0.1")
+    assert caplog.records[0].exc_info is not None
