@@ -33,7 +33,9 @@ from billing.stripe_event import StripeEvent, parse_event
 
 log = structlog.get_logger()
 
-STAGE = "stripe"
+STAGE = "lifecycle"
+"""Under which its dead letters are filed: it is a part of the lifecycle worker."""
+API = "stripe"
 READ_FOR = "read-for"
 """Header of an event that came by this way: the id of the thin event, or of the question."""
 
@@ -59,7 +61,7 @@ class StripeReads:
         self._dead_letters = dead_letters
         self._clock = clock
         self._observer = observer
-        self._gate = Gate(STAGE, breaker, clock, observer)
+        self._gate = Gate(API, breaker, clock, observer)
         self._backoff = backoff
         self._topic = topic
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,6 @@ import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from agents.errors import Stop
 from agents.protocols import Held, Message
 from app.kafka.address import aiokafka_security, parse_address
 from app.settings import Settings
@@ -116,7 +114,8 @@ class SideRoad:
         """Work through a batch; say whether all of it is settled, and may be committed."""
         hand = self._hand
         hand.turns = [_Turn(message) for message in messages]
-        work = asyncio.gather(*(self._handle(turn) for turn in hand.turns))
+        tasks = [asyncio.ensure_future(self._handle(turn)) for turn in hand.turns]
+        work = asyncio.gather(*tasks)
         gone = asyncio.ensure_future(hand.gone.wait())
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -124,10 +123,10 @@ class SideRoad:
                 work.result()
             return all(turn.settled and not turn.abandoned for turn in hand.turns)
         finally:
-            gone.cancel()
-            work.cancel()
-            with suppress(asyncio.CancelledError, Stop):
-                await work
+            for task in (gone, *tasks):
+                task.cancel()
+            # Also where one has raised: gather leaves the others running.
+            await asyncio.gather(work, gone, *tasks, return_exceptions=True)
             hand.turns = []
 
 

@@ -120,7 +120,10 @@ async def test_what_stripe_no_longer_has_is_dead_lettered_with_its_reason(full: 
     town = Town() if full is None else Town().with_thin(**full)
     held = await town.ask(body(THIN))
     (letter,) = town.letters.letters
-    assert letter.reason == ("thin_event_gone" if full is None else "object_gone")
+    assert (letter.stage, letter.reason) == (
+        "lifecycle",
+        "thin_event_gone" if full is None else "object_gone",
+    )
     assert letter.message.value == body(THIN)
     assert (held.settled, town.sent) == (1, [])
 
