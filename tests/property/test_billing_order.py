@@ -8,7 +8,7 @@ from functools import reduce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.order import MAX_A_SECOND, Frontier, Snapshot, fold, latest, snapshot
+from billing.order import MAX_A_SECOND, Frontier, Snapshot, fold, latest, snapshot, undecided
 from billing.stripe_event import parse_event
 from billing.subscription import Subscription, read_subscription
 from tests.stripe_model import History, lives
@@ -67,6 +67,7 @@ def test_any_order_of_any_snapshots_gives_the_same_frontier(
     shuffled = data.draw(st.permutations(given))
     again = data.draw(st.lists(st.sampled_from(given), max_size=10)) if given else []
     assert folded(shuffled + again) == folded(given)
+    assert undecided(folded(shuffled)) == undecided(folded(given))
 
 
 @settings(max_examples=100, deadline=None)
@@ -100,3 +101,4 @@ def test_the_last_snapshot_is_stripes_own_last_object_in_any_order(
     (truth,) = history.truth.values()
     assert last is not None
     assert last.reading == read_subscription(truth)
+    assert undecided(folded(shuffled)) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / name for name in ("ordering.md", "subjects.md")]
+PAGES = [ROOT / "docs" / name for name in ("accounts-and-modes.md", "ordering.md", "subjects.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
