@@ -21,6 +21,7 @@ from app.metrics.labels import WEBHOOK_OUTCOMES
 from app.metrics.registry import Metrics, new_metrics
 from app.settings import read_settings
 from tests.fakes.clock import START, FakeClock
+from tests.fakes.door_memory import FakeMemory
 from tests.fakes.outbox import FakeOutbox
 
 LIMIT = 20_000
@@ -77,8 +78,13 @@ class Door:
     clock: FakeClock = field(default_factory=FakeClock)
     metrics: Metrics = field(default_factory=lambda: new_metrics("ingress"))
     closed: str | None = None
+    remembers: bool = False
+    memory: FakeMemory = field(init=False)
     port: int = 0
     session: ClientSession = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = FakeMemory(answers=lambda: self.remembers)
 
     async def post(
         self,
@@ -129,6 +135,7 @@ async def door() -> AsyncIterator[Door]:
         metrics=door.metrics,
         health=Health(door.metrics.registry),
         closed=lambda: door.closed,
+        memory=door.memory,
     )
     runner = web.AppRunner(application, **RUNNER)
     await runner.setup()

@@ -26,11 +26,15 @@ class Batches(Generic[Answer]):
     joined when the batch before it had begun. Where one batch has no answer, all that wait get none.
     """
 
-    def __init__(self, ask: Ask[Answer], timeout: float, room: int) -> None:
-        """Take what asks, and how many keys may wait at once."""
+    def __init__(self, ask: Ask[Answer], timeout: float, room: int, *, gather: float = 0.0) -> None:
+        """Take what asks, how many keys may wait at once, and for how long a batch is gathered.
+
+        `gather` is for keys that nobody waits for; then each request has the whole of `timeout`.
+        """
         self._ask = ask
         self._timeout = timeout
         self._room = room
+        self._gather = gather
         self._waiting: deque[tuple[bytes, float, asyncio.Future[Answer | None]]] = deque()
         self._asking: asyncio.Task[None] | None = None
 
@@ -55,8 +59,11 @@ class Batches(Generic[Answer]):
         batch: list[tuple[bytes, float, asyncio.Future[Answer | None]]] = []
         try:
             while self._waiting:
+                if self._gather and len(self._waiting) < LIMIT:
+                    await asyncio.sleep(self._gather)
                 batch = [self._waiting.popleft() for _ in range(min(LIMIT, len(self._waiting)))]
-                left = self._timeout - (loop.time() - batch[0][1])
+                waited = 0.0 if self._gather else loop.time() - batch[0][1]
+                left = self._timeout - waited
                 answers = await self._ask([key for key, _, _ in batch], left) if left > 0 else None
                 if answers is None:
                     return
