@@ -42,6 +42,11 @@ class Effects:
             self._left -= 1
             raise
 
+    def owe(self) -> OnDelivery:
+        """Return what to call when one more record, which somebody else sends, is there or given up."""
+        self._left += 1
+        return self._arrival(None, UNTRACED)
+
     def finish(self) -> None:
         """Settle when all records are acknowledged, at once if there are none."""
         self._one_less()

@@ -7,6 +7,7 @@ acknowledged all of it, so that hundreds are on their way at once and none is co
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from agents.clock import Clock
 from agents.detour import Detours, waiting_since
 from agents.effects import Effects
 from agents.errors import Reject, Retry, Stop
+from agents.notes import Notes
 from agents.protocols import DeadLetters, Held, LifecycleObserver, Message, Outbox, Record
 from agents.tracing import UNTRACED, Span, Tracer, cause_of, trace_id
 from billing.cloudevent import CONTENT_TYPE, encode
@@ -47,6 +49,7 @@ class Lifecycle:
 
     memory: Memory
     timeline: Timeline
+    notes: Notes
     outbox: Outbox
     dead_letters: DeadLetters
     observer: LifecycleObserver
@@ -64,6 +67,13 @@ class Lifecycle:
 
     async def run(self, messages: AsyncIterable[Held]) -> None:
         """Work through `messages`. A `Stop` goes to `failed`, and the loop ends; nothing leaves it."""
+        noting = asyncio.create_task(self.notes.run())
+        try:
+            await self._run(messages)
+        finally:
+            noting.cancel()
+
+    async def _run(self, messages: AsyncIterable[Held]) -> None:
         burials: set[asyncio.Task[None]] = set()
         async for held in messages:
             effects = Effects(held, self.outbox, self.failed, self.tracer)
@@ -88,7 +98,14 @@ class Lifecycle:
         now = int(self.clock.now())
         known = self.memory.recall(message.partition, wanted)
         decision = self._decide(message, event, now, known)
-        for change in self._changes(message, event, wanted.subscription, decision, now):
+        # All rows are written before anything is waited for: the partition may be gone afterwards.
+        changes = self._changes(message, wanted.subscription, decision, now)
+        if wanted.subscription is not None:
+            noted = entry(event, decision, message.offset, now)
+            origin = Origin(self.generation(), message.offset)
+            row = self.timeline.note(message.partition, wanted.subscription, noted, origin)
+            self.notes.add(row, held, effects.owe())
+        for change in changes:
             await self._send(held, effects, _changelog(change), change)
         detours = self.detours.records(message, decision, now)
         for record in (*self._records(message, event, decision), *detours):
@@ -110,15 +127,12 @@ class Lifecycle:
             raise Reject("decision_failed", f"{type(bug).__name__} while deciding on {event.type}") from bug
 
     def _changes(
-        self, message: Message, event: StripeEvent, subscription: str | None, decision: Decision, now: int
+        self, message: Message, subscription: str | None, decision: Decision, now: int
     ) -> list[Change]:
         origin = Origin(self.generation(), message.offset)
         changes = list(self.memory.remember(message.partition, decision.remember, origin))
         if decision.subscription is not None and subscription is not None:
             changes.append(self.memory.keep(message.partition, subscription, decision.subscription, origin))
-        if subscription is not None:
-            noted = entry(event, decision, message.offset, now)
-            changes.append(self.timeline.note(message.partition, subscription, noted, origin))
         if message.offset % SWEEP_EVERY == 0:
             forgotten = list(self.memory.forget(message.partition, now - self.retention, SWEEP_LIMIT))
             self.observer.expired(len(forgotten))
@@ -188,13 +202,15 @@ def _note_event(span: Span, event: StripeEvent) -> None:
 
 
 def _note_decision(span: Span, message: Message, event: StripeEvent, decision: Decision) -> None:
-    span.note("tollbridge.decision", decision.outcome.value)
-    span.note("tollbridge.facts", len(decision.facts))
-    log.debug(
-        "event_decided",
-        event_id=event.id,
-        event_type=event.type,
-        decision=decision.outcome.value,
-        facts=len(decision.facts),
-        trace_id=trace_id(span.traceparent or cause_of(message)),
-    )
+    if span is not UNTRACED:
+        span.note("tollbridge.decision", decision.outcome.value)
+        span.note("tollbridge.facts", len(decision.facts))
+    if log.is_enabled_for(logging.DEBUG):  # a busy worker decides a thousand times a second
+        log.debug(
+            "event_decided",
+            event_id=event.id,
+            event_type=event.type,
+            decision=decision.outcome.value,
+            facts=len(decision.facts),
+            trace_id=trace_id(span.traceparent or cause_of(message)),
+        )

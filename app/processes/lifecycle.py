@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from agents.lifecycle import Lifecycle
+from agents.notes import Notes
 from app.kafka.changelogs import changelog_spec
 from app.metrics.lifecycle_observer import PrometheusLifecycleObserver
 from app.processes.detours import assemble_detours, new_policy
@@ -39,6 +40,13 @@ def assemble(parts: Parts) -> Work:
     lifecycle = Lifecycle(
         memory=Memory(seen, subscriptions),
         timeline=Timeline(timeline, settings.timeline_entries),
+        notes=Notes(
+            parts.producer,
+            parts.clock,
+            acknowledged=acknowledged,
+            sure=lambda: parts.intake.lease.valid(parts.clock.monotonic()),
+            failed=parts.failed,
+        ),
         outbox=parts.producer,
         dead_letters=parts.dead_letters,
         observer=PrometheusLifecycleObserver(parts.metrics),
