@@ -21,11 +21,16 @@ KNOWN_TYPES = frozenset(
         "customer.subscription.updated",
         "customer.subscription.deleted",
         "customer.subscription.paused",
+        "customer.subscription.pending_update_applied",
+        "customer.subscription.pending_update_expired",
         "customer.subscription.resumed",
         "customer.subscription.trial_will_end",
         "invoice.paid",
         "invoice.payment_failed",
         "invoice.payment_succeeded",
+        # Ours: what was read from Stripe.
+        "tollbridge.subscription.gone",
+        "tollbridge.subscription.read",
     }
 )
 _API_VERSION = re.compile(r"^20\d\d-\d\d-\d\d(\.[a-z_]{1,24})?$")
