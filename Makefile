@@ -64,9 +64,10 @@ format: $(READY)  ## Put the code into its one shape
 
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 .PHONY: lock
-lock: $(READY)  ## Write both lock files anew from pyproject.toml: for development, for the image
+lock: $(READY)  ## Write the lock files anew from pyproject.toml: for development, for the image and its build
 	$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCKED) --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --constraint requirements.lock $(LOCKED) --output-file requirements-runtime.lock
+	echo 'setuptools>=80' | $(BIN)/uv pip compile - --constraint requirements.lock $(LOCKED) --output-file requirements-build.lock
 
 .PHONY: clean
 clean:  ## Remove what make and the tests left behind

@@ -15,7 +15,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from nats.aio.client import Client
@@ -109,7 +109,7 @@ class Cluster:
     def leaf_urls(self) -> list[str]:
         return [f"nats-leaf://{LOOPBACK}:{ports['LEAF']}" for ports in self.ports]
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -141,7 +141,7 @@ class Cluster:
 
         def ask() -> dict[str, Any]:
             try:
-                with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own server
+                with urllib.request.urlopen(url, timeout=2) as answer:
                     found: dict[str, Any] = json.load(answer)
                     return found
             except OSError:

@@ -54,7 +54,7 @@ async def _accepted(cluster: Cluster, user: str) -> bool:
     return True
 
 
-async def _leader(cluster: Cluster, client: Client) -> int:
+async def _leader(client: Client) -> int:
     info = await client.jetstream().stream_info(STREAM)
     assert info.cluster is not None
     assert info.cluster.leader is not None
@@ -73,22 +73,22 @@ async def test_the_cluster_outlives_its_leader_and_lets_it_go_gently(cluster: Cl
     for number in range(50):
         await publish(sink, STREAM, number)
 
-    leader = await _leader(cluster, sink)
+    leader = await _leader(sink)
     await cluster.servers[leader].kill()
     for number in range(50, 100):
         await publish(sink, STREAM, number)
-    assert await _leader(cluster, sink) != leader
+    assert await _leader(sink) != leader
     cluster.servers[leader].start()
     await cluster.whole(leader)
 
-    leader = await _leader(cluster, sink)
+    leader = await _leader(sink)
     cluster.lame_duck(leader)
     longest = 0.0
     for number in range(100, 400):
         began = time.monotonic()
         await publish(sink, STREAM, number)
         longest = max(longest, time.monotonic() - began)
-    assert await _leader(cluster, sink) != leader
+    assert await _leader(sink) != leader
     assert longest < 3.0, "a leader that leaves gently hands its streams on, it is not missed"
     assert await _held(cluster) == list(range(400))
     await sink.close()
@@ -176,7 +176,7 @@ def test_pods_run_the_server_that_is_tested_here() -> None:
     assert f"v{tag.removesuffix('-alpine')}" in version
 
 
-def test_the_jobs_say_what_is_wrong_and_end(tmp_path: Path) -> None:
+def test_the_jobs_say_what_is_wrong_and_end() -> None:
     for module in ("make_stream", "write_and_read"):
         command = [sys.executable, "-m", f"app.nats.{module}"]
         ended = subprocess.run(
