@@ -86,6 +86,7 @@ class Consumer(driver.Consumer):
         self._continuity = Continuity()
         self._dropped: set[TP] = set()
         self._position: dict[TopicPartition, int] = {}
+        self._ends: dict[TP, int] = {}
         self.messages_committed = 0
         """Messages whose offset Kafka has, since the start; a partition's first commit counts as one."""
         self.rebalances = 0
@@ -116,8 +117,19 @@ class Consumer(driver.Consumer):
             if tp.topic == topic:
                 at = TopicPartition(*tp)
                 begin = self._position.get(at, self._continuity.next(at) or 0)
-                lags[tp.partition] = max(0, (self.highwater(tp) or 0) - begin)
+                end = max(self.highwater(tp) or 0, self._ends.get(tp, 0))
+                lags[tp.partition] = max(0, end - begin)
         return lags
+
+    async def see_ends(self, topic: str) -> None:
+        """Ask Kafka where our partitions of `topic` end.
+
+        Fetches tell it too, but behind an open breaker nothing is fetched, and the lag would stand still just
+        when it grows. Raises aiokafka's KafkaError.
+        """
+        ours = [tp for tp in self.assignment() if tp.topic == topic]
+        if ours:
+            self._ends.update(await self.highwaters(*ours))
 
     # Rebalance
 
@@ -131,6 +143,7 @@ class Consumer(driver.Consumer):
         self.rebalances += 1
         self._continuity.clear()
         self._position.clear()
+        self._ends.clear()
         self.hand_over.intake.lease.renew(time.monotonic())
         self.hand_over.intake.open()
         await super().on_partitions_assigned(assigned, generation_id)

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import faust
+import structlog
+from aiokafka.errors import KafkaError
+from faust.exceptions import ConsumerNotStarted
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 
@@ -19,8 +22,12 @@ from app.metrics.labels import Process
 from app.metrics.registry import Metrics
 from tables.table import Table
 
+log = structlog.get_logger()
+
 INTERVAL = 1.0
 """Seconds between measurements."""
+ENDS_INTERVAL = 3.0
+"""Seconds between two questions to Kafka where our partitions end."""
 REACH_SECONDS = 2.0
 """Seconds that Kafka may take to answer a readiness check."""
 
@@ -48,6 +55,8 @@ class Watch:
         self._committed = 0
         self._rebalances = 0
         self._partitions: set[int] = set()
+        self._asked_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
 
     def checks(self, producer: Producer) -> Mapping[str, Check]:
         """Return the readiness checks that all workers share."""
@@ -61,9 +70,13 @@ class Watch:
 
     async def run(self) -> None:
         """Measure, for ever."""
-        while True:
-            self._measure()
-            await asyncio.sleep(INTERVAL)
+        try:
+            while True:
+                self._measure()
+                await asyncio.sleep(INTERVAL)
+        finally:
+            if self._asking is not None:
+                self._asking.cancel()
 
     def _assigned(self) -> Result:
         consumer = self._app.consumer if self._app.started else None
@@ -124,9 +137,24 @@ class Watch:
         metrics.committed.labels(self._process).inc(consumer.messages_committed - self._committed)
         metrics.rebalances.labels(self._process).inc(consumer.rebalances - self._rebalances)
         self._committed, self._rebalances = consumer.messages_committed, consumer.rebalances
+        self._ask_for_ends(consumer)
         lags = consumer.lags(self._source)
         for gone in self._partitions - lags.keys():
             metrics.lag.remove(self._process, self._source, str(gone))
         for partition, lag in lags.items():
             metrics.lag.labels(self._process, self._source, str(partition)).set(lag)
         self._partitions = set(lags)
+
+    def _ask_for_ends(self, consumer: Consumer) -> None:
+        """Ask in a task of its own: Kafka may be away, and the other measurements go on."""
+        now = time.monotonic()
+        if now - self._asked_at < ENDS_INTERVAL or not (self._asking is None or self._asking.done()):
+            return
+        self._asked_at = now
+        self._asking = asyncio.create_task(self._see_ends(consumer))
+
+    async def _see_ends(self, consumer: Consumer) -> None:
+        try:
+            await consumer.see_ends(self._source)
+        except (KafkaError, ConsumerNotStarted) as error:
+            log.debug("ends_not_seen", topic=self._source, why=str(error))

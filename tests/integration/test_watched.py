@@ -40,6 +40,7 @@ ONLY_IN_TROUBLE = {
     "tollbridge_kafka_undelivered_total",  # no series before Kafka fails
 }
 SINKS = ("openmeter", "nats")
+SENT = {"openmeter": "openmeter_events_sent_total", "nats": "nats_messages_published_total"}
 
 
 class Watched:
@@ -55,8 +56,10 @@ class Watched:
         """Post events at an even pace, one of eight of them twice."""
         count = int(seconds * EACH_SECOND)
         events = [next(self._town) for _ in range(count)]
-        again = events[::8]
-        await self.road.post([*events, *again], abreast=4, each_second=EACH_SECOND)
+        twice = [
+            body for number, one in enumerate(events) for body in ([one, one] if number % 8 == 0 else [one])
+        ]
+        await self.road.post(twice, abreast=4, each_second=EACH_SECOND)
 
     async def value(self, expression: str) -> float | None:
         return await asyncio.to_thread(self.prometheus.value, expression)
@@ -93,11 +96,12 @@ async def test_every_panel_and_rule_sees_the_road_at_work_and_in_trouble(tmp_pat
             await without_sinks(watched, stack)
             await caught_up_again(watched, stack)
             await asyncio.to_thread(every_name_is_linted, targets)
-            every_metric_is_seen(prometheus)
-            every_rule_evaluates(prometheus)
-            every_panel_has_data(watched)
+            # In threads: the exporters answer from this loop.
+            await asyncio.to_thread(every_metric_is_seen, prometheus)
+            await asyncio.to_thread(every_rule_evaluates, prometheus)
+            await asyncio.to_thread(every_panel_has_data, watched)
             if PICTURES:
-                draw(watched)
+                await asyncio.to_thread(draw, watched)
         finally:
             await prometheus.stop()
 
@@ -159,6 +163,15 @@ async def without_sinks(watched: Watched, stack: Stack) -> None:
         away = f'time() - tollbridge_circuit_since_timestamp_seconds{{sink="{sink}"}}'
         await watched.becomes(f"{away} > bool 3", 1)
         await watched.becomes(f'tollbridge_oldest_in_flight_seconds{{process="{sink}"}} > bool 3', 1)
+    # An idle sink fetches nothing, yet its backlog is seen to grow, to the last message.
+    told = "sum(tollbridge_facts_total)"
+    held = await watched.value(told)
+    await watched.drive(2)
+    await watched.becomes(f"{told} > bool {held}", 1)
+    for sink in SINKS:
+        waits = f'sum(tollbridge_lag_messages{{process="{sink}"}})'
+        settled = f"sum({SENT[sink]}{{outcome=~'accepted|duplicate'}})"
+        await watched.becomes(f"{waits} + {settled} == bool {told}", 1)
 
 
 async def caught_up_again(watched: Watched, stack: Stack) -> None:
