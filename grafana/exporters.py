@@ -42,7 +42,6 @@ NATS = Exporter(
         "nats_stream_last_seq": "Last sequence number of a stream, once for each replica.",
         "nats_consumer_num_pending": "Messages that a consumer has not been sent yet.",
         "nats_varz_connections": "Clients that are connected to a server.",
-        "nats_varz_slow_consumers": "Clients that a server cut off for being slow.",
         "nats_varz_mem": "Memory that a server holds.",
     },
 )
@@ -51,7 +50,6 @@ KAFKA = Exporter(
     "README of danielqsj/kafka_exporter; strimzi.io/docs, Kafka Exporter",
     {
         "kafka_brokers": "Brokers in the cluster.",
-        "kafka_topic_partitions": "Partitions of a topic.",
         "kafka_topic_partition_current_offset": "Where a partition ends.",
         "kafka_topic_partition_in_sync_replica": "Replicas of a partition that are in sync.",
         "kafka_topic_partition_under_replicated_partition": "1 where a partition lacks a replica.",

@@ -12,7 +12,7 @@ Kind = Literal["graph", "stat", "states"]
 Color = Literal["green", "yellow", "orange", "red", "blue", "purple"]
 
 WIDTH = 24
-HEIGHT: dict[Kind, int] = {"graph": 8, "stat": 5, "states": 6}
+HEIGHT: dict[Kind, int] = {"graph": 8, "stat": 5, "states": 5}
 
 
 @dataclass(frozen=True, slots=True)

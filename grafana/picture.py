@@ -118,8 +118,9 @@ def _graph(
         x = plot.x + plot.width * part / 3
         anchor = "start" if part == 0 else "end" if part == 3 else "middle"  # noqa: PLR2004 - the last of four
         yield _text(x, plot.y + plot.height + 14, f"+{seconds:.0f} s", FAINT, 10, anchor)
-    for line, points in reversed(list(zip(lines, curves, strict=True))):
-        if points:
+    gap = (span[1] - span[0]) / 60
+    for line, curve in reversed(list(zip(lines, curves, strict=True))):
+        for points in _unbroken(curve, gap):
             path = " ".join(at(*point) for point in points)
             floor = f" {at(points[-1][0], 0)} {at(points[0][0], 0)}"
             opacity = custom.get("fillOpacity", 0) / 100
@@ -134,6 +135,18 @@ def _graph(
                     'stroke-dasharray="6 4"/>'
                 )
     yield from _legend(lines, box)
+
+
+def _unbroken(points: Points, gap: float) -> Iterator[Points]:
+    """Yield the stretches between which nothing was measured: a line across would be a lie."""
+    stretch: Points = []
+    for point in points:
+        if stretch and point[0] - stretch[-1][0] > gap:
+            yield stretch
+            stretch = []
+        stretch.append(point)
+    if stretch:
+        yield stretch
 
 
 def _legend(lines: Sequence[Line], box: Box) -> Iterator[str]:
@@ -179,30 +192,33 @@ def _states(panel: Mapping[str, Any], box: Box, lines: Sequence[Line]) -> Iterat
         for value, result in mapping["options"].items()
     }
     tall = min(44.0, box.height / len(lines))
+    names = 20 + 7 * max(len(line.name) for line in lines)
+    first = min(line.points[0][0] for line in lines if line.points)
+    last = max(line.points[-1][0] for line in lines if line.points)
+    per_second = (box.width - names) / max(last - first, 1)
     for number, line in enumerate(lines):
         y = box.y + number * tall
         yield _text(box.x, y + tall / 2 + 4, line.name, INK, 11)
         if not line.points:
             continue
-        begin, end = line.points[0][0], line.points[-1][0]
-        per_second = (box.width - 90) / max(end - begin, 1)
-        runs = list(_runs(line.points))
-        for (since, value), (until, _) in zip(runs, [*runs[1:], (end, 0.0)], strict=True):
+        for since, until, value in _runs(line.points):
             word = words.get(f"{value:g}", {"text": f"{value:g}", "color": "green"})
             bar = Box(
-                box.x + 84 + (since - begin) * per_second, y + 3, (until - since) * per_second, tall - 6
+                box.x + names + (since - first) * per_second, y + 3, (until - since) * per_second, tall - 6
             )
             yield _rect(bar, COLORS[word["color"]])
             if bar.width > 8 * len(word["text"]):
                 yield _text(bar.x + 5, bar.y + bar.height / 2 + 4, word["text"], "#111217", 11)
 
 
-def _runs(points: Points) -> Iterator[tuple[float, float]]:
-    before: float | None = None
-    for moment, value in points:
+def _runs(points: Points) -> Iterator[tuple[float, float, float]]:
+    """Yield from when until when each value lasted."""
+    since, before = points[0]
+    for moment, value in points[1:]:
         if value != before:
-            yield moment, value
-        before = value
+            yield since, moment, before
+            since, before = moment, value
+    yield since, points[-1][0], before
 
 
 def _stack(lines: Sequence[Line]) -> list[Points]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.boards.parts import resources
-from grafana.panel import Board, Panel, Query, Row, quantile, query
+from grafana.panel import BREAKER_NAMES, Board, Panel, Query, Row, quantile, query
 from grafana.slo import FAILED
 
 _RECEIVED = "stripe_webhooks_received_total"
@@ -50,7 +50,7 @@ INGRESS = Board(
                         query(
                             "{{outcome}}",
                             f'sum by (outcome) (rate({_RECEIVED}{{outcome!="accepted"}}[$__rate_interval]))'
-                            ' > 0 or label_replace(vector(0), "outcome", "none", "", "")',
+                            ' > 0 or on () label_replace(vector(0), "outcome", "none", "", "")',
                         ),
                     ),
                     stacked=True,
@@ -131,6 +131,47 @@ INGRESS = Board(
                         ),
                     ),
                     stacked=True,
+                ),
+            ),
+        ),
+        Row(
+            "Redis at the door (where it is configured)",
+            (
+                Panel(
+                    "Looked up",
+                    "Event ids looked up before Kafka. Error or skipped: Redis is away or slow, and the door works "
+                    "without it.",
+                    "ops",
+                    "What to do first",
+                    (
+                        query(
+                            "{{outcome}}",
+                            "sum by (outcome) (rate(tollbridge_redis_lookups_total[$__rate_interval]))",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Marked",
+                    "Event ids marked after Kafka had acknowledged them. Error while lookups are answered: Redis is "
+                    "full or read-only.",
+                    "ops",
+                    "What to do first",
+                    (
+                        query(
+                            "{{outcome}}",
+                            "sum by (outcome) (rate(tollbridge_redis_marks_total[$__rate_interval]))",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Breaker to Redis",
+                    "Open: Redis is passed by. Nothing is lost; the lifecycle drops duplicates anyway.",
+                    "none",
+                    "What to do first",
+                    (Query("max(tollbridge_redis_circuit_state)", "redis"),),
+                    kind="states",
+                    thresholds=((0, "green"), (1, "yellow"), (2, "red")),
+                    names=BREAKER_NAMES,
                 ),
             ),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana.boards.parts import flow, resources
-from grafana.panel import Board, Panel, Query, Row, query
+from grafana.panel import BREAKER_NAMES, Board, Panel, Query, Row, query
 
 LIFECYCLE = Board(
     "tollbridge-lifecycle",
@@ -60,7 +60,8 @@ LIFECYCLE = Board(
                     (
                         query(
                             "{{reason}}",
-                            'sum by (reason) (increase(tollbridge_dead_letters_total{stage="lifecycle"}[15m]))',
+                            'sum by (reason) (increase(tollbridge_dead_letters_total{stage="lifecycle"}[15m])) > 0 '
+                            'or on () label_replace(vector(0), "reason", "none", "", "")',
                         ),
                     ),
                     stacked=True,
@@ -74,7 +75,7 @@ LIFECYCLE = Board(
                         query(
                             "{{topic}}",
                             "sum by (topic) (rate(tollbridge_kafka_undelivered_total[$__rate_interval])) "
-                            'or label_replace(vector(0), "topic", "none", "", "")',
+                            'or on () label_replace(vector(0), "topic", "none", "", "")',
                         ),
                     ),
                 ),
@@ -126,6 +127,47 @@ LIFECYCLE = Board(
                         ),
                     ),
                     width=6,
+                ),
+            ),
+        ),
+        Row(
+            "Reading from Stripe (where an API key is configured)",
+            (
+                Panel(
+                    "Questions",
+                    "Questions for Stripe's API by outcome: thin events, and subscriptions whose order stays open.",
+                    "ops",
+                    "TollbridgeBacklogNotDraining",
+                    (
+                        query(
+                            "{{outcome}}",
+                            "sum by (outcome) (rate(tollbridge_stripe_reads_total[$__rate_interval]))",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Time a question takes",
+                    "On average, with its wait for a turn. Rises: more is asked than "
+                    "TOLLBRIDGE_STRIPE_API_RATE lets through.",
+                    "s",
+                    "TollbridgeBacklogNotDraining",
+                    (
+                        query(
+                            "mean",
+                            "sum(rate(tollbridge_stripe_read_seconds_sum[$__rate_interval])) "
+                            "/ clamp_min(sum(rate(tollbridge_stripe_read_seconds_count[$__rate_interval])), 0.000001)",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Breaker to Stripe",
+                    "Open: Stripe is away or refuses the key; what is to be read waits in Kafka.",
+                    "none",
+                    "TollbridgeBacklogNotDraining",
+                    (Query("max(tollbridge_stripe_circuit_state)", "stripe"),),
+                    kind="states",
+                    thresholds=((0, "green"), (1, "yellow"), (2, "red")),
+                    names=BREAKER_NAMES,
                 ),
             ),
         ),

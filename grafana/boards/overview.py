@@ -23,23 +23,13 @@ HEALTHY = Row(
             thresholds=((0, "red"), (1, "green")),
         ),
         Panel(
-            "Alerts firing",
-            "Alerts of Tollbridge that fire now. Anything but 0: open them, each links to its section.",
-            "none",
-            "What to do first",
-            (Query('count(ALERTS{alertname=~"Tollbridge.+", alertstate="firing"}) or vector(0)', "firing"),),
-            kind="stat",
-            width=4,
-            thresholds=((0, "green"), (1, "red")),
-        ),
-        Panel(
             "Webhooks accepted, last hour",
             f"Share of webhooks not refused by our fault. The promise is {AVAILABILITY.objective:.1%}.",
             "percentunit",
             "TollbridgeAvailabilityBurn",
             (Query(f"1 - {AVAILABILITY.record('1h')}", "accepted"),),
             kind="stat",
-            width=4,
+            width=8,
             thresholds=((0, "red"), (0.99, "orange"), (AVAILABILITY.objective, "green")),
             decimals=2,
         ),
@@ -54,6 +44,23 @@ HEALTHY = Row(
             width=8,
             thresholds=((0, "red"), (0.95, "orange"), (LATENCY.objective, "green")),
             decimals=2,
+        ),
+        Panel(
+            "Alerts",
+            "Alerts of Tollbridge that fire, and since when. Each links to its section.",
+            "none",
+            "What to do first",
+            (
+                query(
+                    "{{alertname}}",
+                    'max by (alertname) (ALERTS{alertname=~"Tollbridge.+", alertstate="firing"}) '
+                    'or on () label_replace(vector(0), "alertname", "none", "", "")',
+                ),
+            ),
+            kind="states",
+            width=24,
+            thresholds=((0, "green"), (1, "red")),
+            names=((0, "none", "green"), (1, "firing", "red")),
         ),
         Panel(
             "Webhooks",
@@ -170,7 +177,7 @@ ROAD = Row(
                 query(
                     "{{stage}}: {{reason}}",
                     "sum by (stage, reason) (increase(tollbridge_dead_letters_total[15m])) > 0 "
-                    'or label_replace(label_replace(vector(0), "stage", "all", "", ""), '
+                    'or on () label_replace(label_replace(vector(0), "stage", "all", "", ""), '
                     '"reason", "none", "", "")',
                 ),
             ),

@@ -42,7 +42,7 @@ def resources(*processes: Process) -> Row:
 def flow(process: Process) -> Row:
     """Return how a worker reads, holds and commits."""
     return Row(
-        "Reading",
+        f"Reading: {process}",
         (
             Panel(
                 "Backlog by partition",

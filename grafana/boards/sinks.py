@@ -160,7 +160,9 @@ SINKS = Board(
                         query(
                             "{{stage}}: {{reason}}",
                             "sum by (stage, reason) "
-                            '(increase(tollbridge_dead_letters_total{stage=~"openmeter|nats"}[15m]))',
+                            '(increase(tollbridge_dead_letters_total{stage=~"openmeter|nats"}[15m])) > 0 '
+                            'or on () label_replace(label_replace(vector(0), "stage", "all", "", ""), '
+                            '"reason", "none", "", "")',
                         ),
                     ),
                     width=12,
