@@ -285,7 +285,24 @@ def test_a_checkout_says_what_it_was_for() -> None:
     reading = read_checkout(checkout_session(client_reference_id="user-7", subscription={"id": "sub_9"}))
     assert reading is not None
     assert (reading.subscription, reading.client_reference_id, reading.amount) == ("sub_9", "user-7", 2900)
-    assert read_checkout(checkout_session(mode=None)) is None
+    assert read_checkout(checkout_session(mode=None, subscription=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "mode"),
+    [
+        ({"subscription": "sub_1"}, "subscription"),
+        ({"subscription": None, "payment_intent": "pi_1"}, "payment"),
+        ({"subscription": None, "setup_intent": "seti_1"}, "setup"),
+    ],
+)
+def test_a_session_of_before_2020_says_by_what_it_names_what_it_is_for(named: Json, mode: str) -> None:
+    old = checkout_session(**named)
+    for younger in ("mode", "payment_status", "status", "amount_total", "amount_subtotal", "currency"):
+        del old[younger]
+    reading = read_checkout(old)
+    assert reading is not None
+    assert (reading.mode, reading.settled) == (mode, True)
 
 
 def test_money_is_read_exactly_or_not_at_all() -> None:
