@@ -24,7 +24,7 @@ EVENT = '{"id":"evt_1","object":"event","type":"invoice.paid","created":1,"data"
 
 
 def environment(**given: str) -> dict[str, str]:
-    ours = ("TOLLBRIDGE_", "STRIPE_", "KAFKA_")
+    ours = ("TOLLBRIDGE_", "STRIPE_", "KAFKA_", "REDIS_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | given
 
 
@@ -54,6 +54,15 @@ def test_an_address_that_is_none_is_named_and_exits_2() -> None:
     assert ended.returncode == 2
     assert "KAFKA_URL" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_address_of_redis_that_is_none_is_named_without_its_password_and_exits_2() -> None:
+    for wrong in ("http://:hush@redis", "redis://:hush@redis:port"):
+        ended = run(STRIPE_WEBHOOK_SECRETS="whsec_1", REDIS_URL=wrong)
+        assert ended.returncode == 2
+        assert "REDIS_URL: " in ended.stderr
+        assert "hush" not in ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 @contextmanager
