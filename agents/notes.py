@@ -18,10 +18,8 @@ from agents.errors import Retry, Stop
 from agents.protocols import Delivered, Held, OnDelivery, Outbox, Record, Undelivered
 from tables.row import Change
 
-DELAY = 0.05
-"""Seconds that a row waits: a fifth of the usual time between commits."""
-AT_ONCE = 256
-"""Messages after which rows go at once, so that not all that a worker has in hand waits for them."""
+DELAY = 0.2
+"""Seconds that a row waits at most. Facts do not wait; only the commit does, and it is made in such steps."""
 
 
 @dataclass(slots=True)
@@ -39,17 +37,21 @@ class Notes:
         outbox: Outbox,
         clock: Clock,
         *,
+        at_once: int,
         acknowledged: Callable[[Change, int], None],
         sure: Callable[[], bool],
         failed: Callable[[Stop], None],
     ) -> None:
-        """`acknowledged` is told the offset of each row that is there.
+        """After `at_once` messages rows go without waiting: well below what a worker may have in hand.
+
+        `acknowledged` is told the offset of each row that is there.
 
         `sure` says whether our partitions are ours for certain: a worker that was frozen wakes with rows that
         wait, and must not send them for another. `failed` is told when nothing can be sent any more.
         """
         self._outbox = outbox
         self._clock = clock
+        self._at_once = at_once
         self._acknowledged = acknowledged
         self._sure = sure
         self._failed = failed
@@ -68,7 +70,7 @@ class Notes:
         self._waiting[key] = _Waiting(change, held, [*earlier, owed])
         self._added += 1
         self._some.set()
-        if self._added >= AT_ONCE:
+        if self._added >= self._at_once:
             self.flush()
 
     async def run(self) -> None:

@@ -43,6 +43,7 @@ def assemble(parts: Parts) -> Work:
         notes=Notes(
             parts.producer,
             parts.clock,
+            at_once=max(1, settings.in_flight // 2),
             acknowledged=acknowledged,
             sure=lambda: parts.intake.lease.valid(parts.clock.monotonic()),
             failed=parts.failed,

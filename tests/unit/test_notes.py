@@ -9,12 +9,15 @@ import pytest
 
 from agents.effects import Effects
 from agents.errors import Stop
-from agents.notes import AT_ONCE, DELAY, Notes
+from agents.notes import DELAY, Notes
 from agents.protocols import Message
 from tables.row import Change
 from tests.fakes.clock import FakeClock
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.turns import running, turns
+
+
+AT_ONCE = 20
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Desk:
         self.notes = Notes(
             self.outbox,
             self.clock,
+            at_once=AT_ONCE,
             acknowledged=lambda change, _: self.acknowledged.append(change.value or b""),
             sure=lambda: self.sure,
             failed=self.failures.append,
