@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -204,6 +205,12 @@ class Webhooks:
             span.note("tollbridge.event.id", event.id)
             span.note("tollbridge.event.type", event.type)
         span.note("tollbridge.outcome", outcome)
+        kept = outcome in (ACCEPTED, ALREADY_KEPT)
+        if kept and not log.is_enabled_for(logging.DEBUG):  # a busy door takes a thousand a second
+            return
+        unlogged = 0 if kept else self._refusals.unlogged(outcome)
+        if unlogged is None:
+            return
         line = {
             "endpoint": endpoint if endpoint in self._secrets else OTHER,
             "event_id": event.id if event else None,
@@ -212,12 +219,9 @@ class Webhooks:
         }
         if outcome == ACCEPTED:
             log.debug("webhook_accepted", **line)
-            return
-        if outcome == ALREADY_KEPT:
+        elif outcome == ALREADY_KEPT:
             log.debug("webhook_already_kept", **line)
-            return
-        unlogged = self._refusals.unlogged(outcome)
-        if unlogged is not None:
+        else:
             log.warning("webhook_refused", **line, outcome=outcome, unlogged=unlogged)
 
 
