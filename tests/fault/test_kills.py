@@ -52,10 +52,7 @@ async def nothing_is_committed_ahead(road: Road) -> None:
 async def ledger_is_whole(road: Road, history: History) -> None:
     await road.settled(history.facts)
     await road.all_committed(GROUPS)
-    states = await road.states()
-    assert {key: state.status for key, state in states.items() if key in history.truth} == {
-        key: subscription["status"] for key, subscription in history.truth.items()
-    }
+    await assert_states(road, history)
     told = Counter((event["source"], event["id"]) for event in await road.billing_events())
     assert {
         f"{source.split('/')[-2]}|{source.split('/')[-1]}|{name}" for source, name in told
@@ -100,10 +97,16 @@ async def test_a_frozen_worker_writes_nothing_over_its_successor(open_road: Open
         await asyncio.sleep(5)
         assert await late_rows(road) == []
         await frozen.kill()
-        assert {key for event in await road.billing_events() for key in [fact_key(event)]} == history.facts
-        assert {key: state.status for key, state in (await road.states()).items() if key in history.truth} == {
-            key: subscription["status"] for key, subscription in history.truth.items()
-        }
+        assert {fact_key(event) for event in await road.billing_events()} == history.facts
+        await assert_states(road, history)
+
+
+async def assert_states(road: Road, history: History) -> None:
+    """See that the state is what the model says."""
+    states = await road.states()
+    assert {key: state.status for key, state in states.items() if key in history.truth} == {
+        key: subscription["status"] for key, subscription in history.truth.items()
+    }
 
 
 async def under_way(road: Road, least: int) -> None:
