@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,19 @@ def test_each_section_says_what_it_means_how_to_confirm_what_to_do_and_when_it_i
         parts = [line for line in section.splitlines() if line.startswith("**")]
         starts = [part.partition("**")[2].partition("**")[0] for part in parts]
         assert starts == ["Means.", "Confirm.", "Do.", "It worked when"], section.splitlines()[0]
+
+
+def test_the_runbook_names_objects_that_are_deployed() -> None:
+    text = RUNBOOK.read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(deployment|statefulset)/(tollbridge-[a-z-]+)", text))
+    deployed = {
+        (manifest["kind"].lower(), manifest["metadata"]["name"])
+        for path in (ROOT / "k8s" / "base").rglob("*.yaml")
+        for manifest in yaml.safe_load_all(path.read_text())
+        if manifest and "metadata" in manifest
+    }
+    assert named - deployed <= {("deployment", "tollbridge-")}  # ends in the process's name
+    assert len(named) >= 5
 
 
 def test_the_routines_are_there() -> None:
