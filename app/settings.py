@@ -21,13 +21,13 @@ from pydantic import (
     model_validator,
 )
 
+from app.settings_stripe_api import StripeApiSettings
 from app.settings_tracing import TracingSettings
 from billing.subject_rule import parse_subject_rule
 
 SECRET_PREFIX = "STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - the variable's name, not a secret
 DEFAULT_ENDPOINT = "default"
 _HTTP = re.compile(r"^https?://[^/?#\s]+[^?#\s]*$")
-_STRIPE_KEY = re.compile(r"^[sr]k_[A-Za-z0-9_]+$")
 _REDIS = re.compile(r"^(rediss?://[^\s/?#]+(/\d*)?|unix://[^\s?#]+)(\?[^\s#]*)?$")
 _ENDPOINT = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
@@ -40,7 +40,7 @@ class SettingsError(Exception):
     """The environment does not make sense; the text names each variable, what is wrong and what to do."""
 
 
-class Settings(TracingSettings):
+class Settings(TracingSettings, StripeApiSettings):
     """What can be set. A field's description says what it does and what gets worse when it is changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -239,28 +239,6 @@ class Settings(TracingSettings):
         description="Seconds that an event waits for another to say its subject, before it is dead-lettered.",
     )
 
-    # Stripe's API
-    stripe_api_key: SecretStr | None = Field(
-        None,
-        alias="STRIPE_API_KEY",
-        description="Key with which thin events' objects are read, and subscriptions whose events leave their order open. A restricted key that reads events, subscriptions, invoices and checkout sessions will do. Without it thin events are dead-lettered.",
-    )
-    stripe_api_base: str = Field(
-        "https://api.stripe.com", alias="STRIPE_API_BASE", description="Where Stripe's API is."
-    )
-    stripe_api_rate: Annotated[float, Field(gt=0, le=100)] = Field(
-        25.0,
-        description="Reads a second from each lifecycle worker. Stripe allows 100 in live mode and 25 in a sandbox, to all of an account's programs together.",
-    )
-    stripe_api_timeout: Seconds = Field(10.0, description="Seconds that Stripe may take to answer.")
-    stripe_reads_topic: str = Field(
-        "stripe.reads", description="Topic of what is to be read from Stripe; used with STRIPE_API_KEY."
-    )
-    stripe_waiting_topic: str = Field(
-        "stripe.waiting",
-        description="Topic of events that wait until their subject is known; used when TOLLBRIDGE_SUBJECT names metadata or a client reference.",
-    )
-
     # OpenMeter sink
     openmeter_batch_size: Count = Field(100, description="Events in one request to OpenMeter at most.")
     openmeter_batch_age: Seconds = Field(0.5, description="Seconds an event waits for its batch to fill.")
@@ -337,21 +315,6 @@ class Settings(TracingSettings):
     @classmethod
     def _subject_rule(cls, value: str) -> str:
         parse_subject_rule(value)
-        return value
-
-    @field_validator("stripe_api_base")
-    @classmethod
-    def _stripe_address(cls, value: str) -> str:
-        if not _HTTP.match(value):
-            raise ValueError(f"{value!r} must be an address such as https://api.stripe.com")
-        return value
-
-    @field_validator("stripe_api_key")
-    @classmethod
-    def _stripe_key(cls, value: SecretStr | None) -> SecretStr | None:
-        key = "" if value is None else value.get_secret_value()
-        if key and not _STRIPE_KEY.match(key):
-            raise ValueError("must be a secret or restricted key; those begin with sk_ or rk_")
         return value
 
     @field_validator("redis_url")

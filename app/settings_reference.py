@@ -18,7 +18,10 @@ from pydantic.fields import FieldInfo
 from app.settings import SECRET_PREFIX, Settings, variable
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "environment-variables.md"
-SOURCES = [Path(__file__).with_name(name) for name in ("settings.py", "settings_tracing.py")]
+SOURCES = [
+    Path(__file__).with_name(name)
+    for name in ("settings.py", "settings_stripe_api.py", "settings_tracing.py")
+]
 _SECTION = re.compile(r"^    # (?P<title>[A-Z].*)$")
 _FIELD = re.compile(r"^    (?P<name>[a-z][a-z0-9_]*): ")
 
@@ -28,7 +31,7 @@ Every setting comes from the environment and is read once, at start. Every one h
 locally, but for Stripe's signing secret. A wrong one stops the start with a sentence that names it
 (exit code 2). An empty variable is as if it were not set. Secrets are never logged.
 
-This page is generated from `app/settings.py` and `app/settings_tracing.py`: `python -m app.settings_reference`.
+This page is generated from the settings' modules in `app/`: `python -m app.settings_reference`.
 """
 
 
