@@ -16,7 +16,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.turns import running, turns
 
-
 AT_ONCE = 20
 
 
