@@ -164,10 +164,8 @@ class Cluster:
         client = Client()
         if user is not None:
             options["nkeys_seed_str"] = self.keys.seeds[user]
-        options.setdefault("error_cb", _ignore)
-        await client.connect(
-            list(urls or self.urls), max_reconnect_attempts=-1, reconnect_time_wait=0.1, **options
-        )
+        options = {"error_cb": _ignore, "reconnect_time_wait": 0.1, **options}
+        await client.connect(list(urls or self.urls), max_reconnect_attempts=-1, **options)
         return client
 
     def settings(self, user: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ import yaml
 from kubernetes_validate import utils as kubernetes
 
 from app.kafka.topics import topic_specs
-from app.metrics.names import PROCESSES
+from app.metrics.labels import PROCESSES
 from app.processes import lifecycle
 from app.processes.worker import Worker
 from app.settings import Settings, read_settings, variable
