@@ -18,6 +18,9 @@ from tables.expiry import TimeOf
 from tables.row import Change, Origin, pack, unpack
 from tables.store import Store
 
+NOTE_EVERY = 64
+"""Changelog offsets between two notes of how far the changelog holds what is here."""
+
 
 class Table(faust.Table[bytes, bytes]):
     """Rows by partition and key. Faust assigns, recovers and revokes it; nobody uses it as a mapping."""
@@ -37,6 +40,7 @@ class Table(faust.Table[bytes, bytes]):
         """
         super().__init__(app, name=name, partitions=partitions, key_type=bytes, value_type=bytes)
         self._alias_of = alias_of
+        self._noted: dict[int, int] = {}
         self._time_of: TimeOf | None = None
         if time_of is not None:
             read_time = time_of
@@ -98,5 +102,12 @@ class Table(faust.Table[bytes, bytes]):
         return self.rows.expired(partition, before, limit)
 
     def acknowledged(self, partition: int, offset: int) -> None:
-        """Note that the changelog holds what this worker wrote up to `offset`: recovery begins behind it."""
-        self.rows.set_persisted_offset(TP(self.changelog_topic.get_topic_name(), partition), offset)
+        """Note that the changelog holds what this worker wrote up to `offset`: recovery begins behind it.
+
+        Noted in steps, for each note is a write: recovery may read `NOTE_EVERY` records more than it needs,
+        which end as they are.
+        """
+        before = self._noted.get(partition)
+        if before is None or not before <= offset < before + NOTE_EVERY:
+            self._noted[partition] = offset
+            self.rows.set_persisted_offset(TP(self.changelog_topic.get_topic_name(), partition), offset)

@@ -17,7 +17,7 @@ from app.queries.owners import FaustOwners, advertised_url
 from app.queries.partition import partition_of
 from app.settings import SettingsError, read_settings
 from tables.row import Origin, pack
-from tables.table import Table
+from tables.table import NOTE_EVERY, Table
 from tables.timeline import without_customer
 
 
@@ -127,3 +127,16 @@ def test_recovery_writes_aliases_too(tmp_path: Path) -> None:
     assert table.aliased(2, b"platform|live|sub_1") is None
     assert list(table.scan(3, b"platform|live|cus_1|")) == [(record.key, b"row")]
     assert list(table.scan(3, b"platform|live|cus_1|", after=record.key)) == []
+
+
+def test_how_far_the_changelog_goes_is_noted_in_steps_and_never_too_far(tmp_path: Path) -> None:
+    app = faust.App("x", broker="kafka://127.0.0.1:1", datadir=tmp_path, store="rocksdb://")
+    table = Table(app, name="timeline", partitions=4)
+    tp = TP("x-timeline-changelog", 2)
+    for offset in range(1000):
+        table.acknowledged(2, offset)
+        noted = table.rows.persisted_offset(tp)
+        assert noted is not None
+        assert offset - NOTE_EVERY < noted <= offset
+    table.acknowledged(2, 3)  # the partition went, and came back with a changelog made anew
+    assert table.rows.persisted_offset(tp) == 3
