@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from app.metrics.labels import BOUNDS, PROCESSES
+from app.metrics.names import PARTS
 from app.metrics.vocabulary import Declared, vocabulary
 
-SOURCE = Path(__file__).with_name("names.py")
 _SECTION = re.compile(r"^    # (?P<title>[A-Z].*)$")
 _ATTRIBUTE = re.compile(r"^    (?P<name>[a-z_]+): Annotated\[$")
 
@@ -19,7 +19,7 @@ Each process serves its own at `/metrics` ([health endpoints](health-endpoints.m
 the operating system (`process_*`, `python_*`). Six names carry no prefix: dashboards knew them before.
 Counters that alerts compare begin at 0 when the process starts, so that the first event is an increase.
 
-This page is generated from `app/metrics/names.py`: `python -m grafana.build`.
+This page is generated from `app/metrics/*_names.py`: `python -m grafana.build`.
 """
 
 
@@ -39,7 +39,7 @@ def page() -> str:
 
 def _sections() -> Iterator[tuple[str, list[str]]]:
     title, attributes = "", list[str]()
-    for line in SOURCE.read_text(encoding="utf-8").splitlines():
+    for line in (line for part in PARTS for line in inspect.getsource(part).splitlines()):
         if section := _SECTION.match(line):
             if attributes:
                 yield title, attributes

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.metrics.names import Vocabulary
+from app.metrics.names import PARTS
 from app.metrics.spec import Spec
 
 
@@ -27,7 +27,8 @@ class Declared:
 
 
 def vocabulary() -> Iterator[Declared]:
-    """Yield every metric in the order in which this page declares them."""
-    for attribute, hint in get_type_hints(Vocabulary, include_extras=True).items():
-        arguments: tuple[Any, ...] = get_args(hint)
-        yield Declared(attribute, arguments[0], arguments[1])
+    """Yield every metric in the order in which its page declares it."""
+    for part in PARTS:
+        for attribute, hint in get_type_hints(part, include_extras=True).items():
+            arguments: tuple[Any, ...] = get_args(hint)
+            yield Declared(attribute, arguments[0], arguments[1])
