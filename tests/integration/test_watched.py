@@ -36,6 +36,8 @@ PICTURES = os.environ.get("TOLLBRIDGE_PICTURES") == "1"
 PHASE = 60.0 if PICTURES else 6.0
 """Seconds that each phase lasts at least."""
 EACH_SECOND = 25.0
+FORGERIES = int(EACH_SECOND * PHASE * 0.5)
+"""Enough for an alert: more than a fifth of all webhooks."""
 ONLY_IN_TROUBLE = {
     "tollbridge_kafka_undelivered_total",  # no series before Kafka fails
 }
@@ -130,7 +132,8 @@ async def strangers(watched: Watched) -> None:
     """A forger, an unknown endpoint, and an invoice of nobody's."""
     road = watched.road
     forged = {"Stripe-Signature": f"t={int(time.time())},v1={'0' * 64}"}
-    assert await road.post_once(b"{}", forged) == 400
+    for _ in range(FORGERIES):
+        assert await road.post_once(b"{}", forged) == 400
     assert await road.post_once(b"{}", forged, "/nobodys") == 404
     nobodys = shapes.body(
         {
@@ -145,7 +148,8 @@ async def strangers(watched: Watched) -> None:
     assert await road.post_once(nobodys) == 200
     await watched.becomes('sum(tollbridge_dead_letters_total{stage="lifecycle"})', 1)
     await watched.becomes('sum(ALERTS{alertname="TollbridgeDeadLetters", alertstate="firing"})', 1)
-    await watched.becomes('sum(stripe_webhooks_received_total{outcome="bad_signature"})', 1)
+    await watched.becomes('sum(stripe_webhooks_received_total{outcome="bad_signature"})', FORGERIES)
+    await watched.becomes('sum(ALERTS{alertname="TollbridgeSignatureFailures", alertstate="firing"})', 1)
     await watched.becomes('sum(stripe_webhooks_received_total{endpoint="other"})', 1)
 
 
