@@ -7,7 +7,9 @@ and write the schema of Grafana 10.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from grafana_foundation_sdk.builders import common as build_common
 from grafana_foundation_sdk.builders import dashboard as build
@@ -56,7 +58,13 @@ def classic(board: Board) -> str:
             builder = builder.with_row(row_or_panel)
         else:
             builder = builder.with_panel(row_or_panel)
-    return JSONEncoder(sort_keys=True, indent=2).encode(builder.build()) + "\n"
+    encoded = JSONEncoder().encode(builder.build())
+    return json.dumps(json.loads(encoded, object_hook=_without_placement), sort_keys=True, indent=2) + "\n"
+
+
+def _without_placement(part: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a default of the SDK's that hides links in a menu; without it they stand on the dashboard."""
+    return {key: value for key, value in part.items() if (key, value) != ("placement", "inControlsMenu")}
 
 
 def _laid_out(board: Board) -> Iterator[build.Row | PanelBuilder]:
@@ -115,6 +123,7 @@ def _graph(panel: Panel) -> timeseries.Panel:
     style = common.GraphThresholdsStyleMode.DASHED if marked else common.GraphThresholdsStyleMode.OFF
     builder = (
         timeseries.Panel()
+        .color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC))
         .min(0)
         .line_width(1)
         .fill_opacity(OPAQUE if panel.stacked else TRANSLUCENT)
