@@ -63,7 +63,10 @@ remember() {
     saved=$(mktemp -d)
     kube get "$kinds" --selector "$selector" --output name >"$saved/names"
     while read -r object; do
-        kube apply view-last-applied "$object" --output yaml </dev/null >"$saved/${object//\//_}.yaml"
+        kube apply view-last-applied "$object" --output yaml </dev/null >"$saved/${object//\//_}.yaml" || {
+            say "$object was not made by kubectl apply (server-side, perhaps?), so it could not be put back"
+            exit 2
+        }
     done <"$saved/names"
     say "remembered $(wc -l <"$saved/names") objects"
 }

@@ -225,7 +225,12 @@ def test_a_dry_run_changes_nothing(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(
     ("missing", "said"),
-    [("kustomize", "cannot be rendered"), ("version", "does not answer"), ("get secret", "make-keys.sh")],
+    [
+        ("kustomize", "cannot be rendered"),
+        ("version", "does not answer"),
+        ("get secret", "make-keys.sh"),
+        ("view-last-applied configmap", "could not be put back"),
+    ],
 )
 def test_what_is_missing_is_said_before_anything_changes(cluster: Cluster, missing: str, said: str) -> None:
     done = cluster.run(fail=[missing])

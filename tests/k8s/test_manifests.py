@@ -186,7 +186,7 @@ BROKEN: list[tuple[str, Callable[[list[Manifest]], None]]] = [
     ("mounts x", _set(_container, "volumeMounts.0.name", "x")),
     ("mounted nowhere", _set(_container, "volumeMounts.0", None)),
     (
-        "probe asks port",
+        "Probe asks port",
         lambda manifests: _container(manifests)["readinessProbe"]["httpGet"].update(port="x"),
     ),
     ("not set before it", _set(_container, "env.0.value", "$(NOBODY)")),
