@@ -18,7 +18,7 @@ from agents.errors import Retry, Stop
 from agents.protocols import Delivered, Held, OnDelivery, Outbox, Record, Undelivered
 from tables.row import Change
 
-DELAY = 0.2
+DELAY = 0.5
 """Seconds that a row waits at most. Facts do not wait; only the commit does, and it is made in such steps."""
 
 

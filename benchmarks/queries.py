@@ -213,7 +213,7 @@ def main() -> int:
         asked = client(options.client, options.kind, options.customers, options.requests, options.abreast)
         print(json.dumps(asyncio.run(asked)))
         return 0
-    with tempfile.TemporaryDirectory(prefix="tollbridge-bench-") as place:
+    with tempfile.TemporaryDirectory(prefix="tollbridge-bench-", ignore_cleanup_errors=True) as place:
         began = time.monotonic()
         filled = Filled(Path(place), options.customers)
         size = sum(one.stat().st_size for one in Path(place).rglob("*") if one.is_file())
