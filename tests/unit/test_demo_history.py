@@ -10,15 +10,16 @@ from rich.console import Console
 
 from app.cli.demo.conclusion import conclude
 from app.cli.demo.customers import ordinary
+from app.cli.demo.decisions import decided
 from app.cli.demo.holdings import Holding
 from app.cli.demo.poster import Answered
-from app.cli.demo.replay import replay
 from app.cli.demo.report import money
 from app.cli.demo.story import Customer
 from app.cli.demo.troubles import troubled
 from app.cli.demo.verdict import covers, differences, expected
 from app.cli.terminal import Terminal
 from app.cli.webhook import Answer
+from tests.replay import replay
 
 START = 1_790_000_000
 CUSTOMERS = (*ordinary(START), *troubled(START))
@@ -56,7 +57,7 @@ def concluded(held: dict[str, list[Holding]], status: int = 200) -> tuple[int, s
         ]
         for customer in CUSTOMERS
     }
-    return conclude(terminal, CUSTOMERS, answers, held, START), written.getvalue()
+    return conclude(terminal, CUSTOMERS, answers, held, {}), written.getvalue()
 
 
 def test_the_demo_succeeds_when_both_sinks_hold_what_they_should() -> None:
@@ -143,3 +144,18 @@ def test_waiting_ends_when_all_facts_are_there_and_not_before() -> None:
 )
 def test_money_is_written_in_its_currencys_way(amount: int | None, currency: str, written: str) -> None:
     assert money(amount, currency) == written
+
+
+def test_each_post_is_shown_with_the_workers_own_decision() -> None:
+    (post, *_) = CUSTOMERS[0].posts
+    accepted, refused = Answered(post, Answer(200, "")), Answered(post, Answer(400, ""))
+    first = {"outcome": "applied", "reason": "the subscription is active"}
+    again = {"outcome": "duplicate", "reason": "the same event came before"}
+    entries = {str(post.event["id"]): [first, again]}
+    assert decided([accepted, accepted, accepted, refused], entries) == [
+        "applied: the subscription is active",
+        "duplicate: the same event came before",
+        "duplicate: the same event came before",
+        "refused at the door",
+    ]
+    assert decided([accepted], {}) == ["kept; it is about no subscription"]

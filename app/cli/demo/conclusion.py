@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from app.cli.demo.decisions import Entries
 from app.cli.demo.holdings import Holding
 from app.cli.demo.poster import Answered
 from app.cli.demo.report import show_customer, show_differences
@@ -17,11 +18,11 @@ def conclude(
     customers: Sequence[Customer],
     answers: Mapping[str, Sequence[Answered]],
     held: Mapping[str, Sequence[Holding]],
-    now: int,
+    entries: Entries,
 ) -> int:
     """Write the tables and the verdict; return 0 only if every answer and every sink is as expected."""
     for customer in customers:
-        show_customer(terminal.console, customer, answers[customer.id], held, now)
+        show_customer(terminal.console, customer, answers[customer.id], held, entries)
     wanted = expected(customers)
     wrong = [
         _misjudged(customer, one)

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.demo.decisions import Entries, decided
 from app.cli.demo.holdings import Holding
 from app.cli.demo.poster import Answered
-from app.cli.demo.replay import replay
 from app.cli.demo.story import Customer
 from app.cli.demo.verdict import Difference, expected
 
@@ -33,7 +33,7 @@ def show_customer(
     customer: Customer,
     answers: Sequence[Answered],
     held: Mapping[str, Sequence[Holding]],
-    now: int,
+    entries: Entries,
 ) -> None:
     """Write what Stripe said of a customer, what was decided, and what each sink holds."""
     console.print()
@@ -41,13 +41,13 @@ def show_customer(
     said = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("Stripe said", "", "answer"):
         said.add_column(column, no_wrap=True)
-    said.add_column("decided (the core, replayed)", overflow="fold")
-    for answered, decision in zip(answers, replay(answers, now), strict=True):
+    said.add_column("decided", overflow="fold")
+    for answered, words in zip(answers, decided(answers, entries), strict=True):
         said.add_row(
             str(answered.post.event["type"]),
             answered.post.note,
             Text(str(answered.answer.status), style="green" if answered.as_expected else "bold red"),
-            f"{decision.outcome}: {decision.reason}" if decision else "refused at the door",
+            words,
         )
     console.print(said)
     wanted = expected([customer])

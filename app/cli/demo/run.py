@@ -10,6 +10,7 @@ import httpx
 
 from app.cli.demo.conclusion import conclude
 from app.cli.demo.customers import DAY, ordinary
+from app.cli.demo.decisions import Entries, read_entries
 from app.cli.demo.holdings import Holding, nats_holds, openmeter_holds
 from app.cli.demo.poster import Answered, post_history
 from app.cli.demo.progress import Counts
@@ -43,12 +44,12 @@ async def run_demo(options: StackOptions, terminal: Terminal) -> int:
             await asyncio.wait((watch, work), return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
                 watch.result()
-            answers, held = await work
+            answers, held, entries = await work
         finally:
             for task in (watch, work):
                 task.cancel()
             await asyncio.gather(watch, work, return_exceptions=True)
-    return conclude(terminal, customers, answers, held, now)
+    return conclude(terminal, customers, answers, held, entries)
 
 
 class Demo:
@@ -64,8 +65,8 @@ class Demo:
         self._customers = customers
         self._wanted = expected(customers)
 
-    async def run(self) -> tuple[dict[str, list[Answered]], dict[str, list[Holding]]]:
-        """Post everything and wait, within bounds; return the answers and what each sink holds."""
+    async def run(self) -> tuple[dict[str, list[Answered]], dict[str, list[Holding]], Entries]:
+        """Post everything and wait, within bounds; return the answers, the holdings and the decisions."""
         posts = sum(len(customer.posts) for customer in self._customers)
         facts = len(self._wanted)
         self._terminal.say(f"\nStripe says {posts} things about {len(self._customers)} customers …", "bold")
@@ -92,7 +93,9 @@ class Demo:
                     self._terminal.say(f"Not everything has come within {WAIT:g} s.", "bold red")
                     break
                 await asyncio.sleep(0.25)
-        return answers, held
+        every = [answered for posts_of_one in answers.values() for answered in posts_of_one]
+        entries = await read_entries(self._client, self._stack.applications["lifecycle"].url, every)
+        return answers, held, entries
 
     async def _read_back(self) -> dict[str, list[Holding]]:
         stream = read_settings(self._stack.environment()).nats_stream

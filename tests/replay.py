@@ -1,7 +1,4 @@
-"""What was decided about each accepted webhook: the pure core, run once more over the same bytes.
-
-Only for people to read. Whether the demo succeeds is not asked of the code that it shows.
-"""
+"""The pure core, run over a customer's posts in a dictionary of tables."""
 
 from __future__ import annotations
 
