@@ -32,7 +32,7 @@ up: $(READY)  ## Run everything on this machine, in one terminal, until Ctrl-C
 
 # Whole stacks on real servers mostly wait for timeouts, so more of them run at once than there are cores.
 SLOW_TESTS := tests/integration tests/fault
-QUICK_TESTS := tests/unit tests/property tests/contract
+QUICK_TESTS := tests/unit tests/property tests/contract tests/k8s
 
 .PHONY: test
 test: $(READY)  ## Run every test that this machine can run (under fifteen minutes on two cores)
