@@ -17,9 +17,9 @@ from nats.js.api import ExternalStream, StorageType, StreamConfig, StreamSource
 from nats.js.errors import BadRequestError
 
 from agents.errors import Retry, Stop, Trip
-from app.logs import configure_logs
 from app.nats.connection import connect
-from app.settings import Settings, SettingsError, read_settings
+from app.nats.job import run_job
+from app.settings import Settings
 
 HOME_API = "$JS.home.API"
 """JetStream's API in the home region: `jetstream.domain` in its nats.conf."""
@@ -66,20 +66,5 @@ async def make_mirror(settings: Settings, patience: float = PATIENCE_SECONDS) ->
         await connection.close()
 
 
-def main() -> int:
-    """Run it; return the exit code."""
-    try:
-        settings = read_settings()
-        configure_logs(settings, "nats")
-        asyncio.run(make_mirror(settings))
-    except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the user's text, not a log line
-        return 2
-    except Stop as stop:
-        print(stop, file=sys.stderr)  # noqa: T201 - the same
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_job(make_mirror))

@@ -7,17 +7,15 @@ the settings are wrong.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sys
 
 from agents.backoff import Backoff
-from agents.errors import Stop
 from app.clock import SystemClock
-from app.logs import configure_logs
 from app.nats.connection import connect
+from app.nats.job import run_job
 from app.nats.stream import ensure_stream, wanted_stream
-from app.settings import Settings, SettingsError, read_settings
+from app.settings import Settings
 
 
 async def make_stream(settings: Settings) -> None:
@@ -30,20 +28,5 @@ async def make_stream(settings: Settings) -> None:
         await connection.close()
 
 
-def main() -> int:
-    """Run it; return the exit code."""
-    try:
-        settings = read_settings()
-        configure_logs(settings, "nats")
-        asyncio.run(make_stream(settings))
-    except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the user's text, not a log line
-        return 2
-    except Stop as stop:
-        print(stop, file=sys.stderr)  # noqa: T201 - the same
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_job(make_stream))
