@@ -10,6 +10,7 @@ from tests.k8s.rendered import Manifest, containers, identity, workloads
 SECRETS: Mapping[str, frozenset[str]] = {
     # Made by a person, with k8s/scripts/make-keys.sh and docs/deployment.md.
     "tollbridge-stripe": frozenset({"STRIPE_WEBHOOK_SECRETS"}),
+    "tollbridge-stripe-api": frozenset({"key"}),
     "tollbridge-openmeter-token": frozenset({"token"}),
     "tollbridge-query": frozenset({"token"}),
     "tollbridge-nats-routes": frozenset({"routes.conf"}),
