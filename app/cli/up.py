@@ -18,7 +18,7 @@ from app.local.process import ProcessFailed
 from app.local.stack import Stack
 from app.local.stack_options import BrokerName, SinkName, StackOptions, make_secret
 from app.local.status_file import Status, read_status, remove_status, write_status
-from app.settings import SECRET_PREFIX
+from app.settings import SECRET_PREFIX, SettingsError
 
 GIVEN = ("KAFKA_URL", "NATS_URL", "OPENMETER_URL")
 
@@ -78,7 +78,7 @@ class Up:
         self._over = asyncio.Event()
 
     async def run(self) -> int:
-        """Run until a signal (0) or until a part dies (1)."""
+        """Run until a signal (0) or until a part dies (1); a wrong setting ends it before it begins (2)."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._over.set)
@@ -88,6 +88,9 @@ class Up:
             if await self._until(over, stack.start()):
                 self._welcome(stack)
                 await self._until(over, stack.watch())
+        except SettingsError as error:
+            self._terminal.say(str(error), "bold red")
+            return 2
         except (ProcessFailed, KafkaUnavailable, NoFreePort) as error:
             self._terminal.say(f"\n{error}", "bold red")
             return 1

@@ -26,6 +26,7 @@ from app.local.sandbox_server import OpenMeterSandbox
 from app.local.server import Broker, Server
 from app.local.stack_options import Note, Occasion, StackOptions
 from app.local.tansu import Tansu
+from app.settings import read_settings
 
 _USUAL_KAFKA, _USUAL_NATS, _USUAL_OPENMETER = 9092, 4222, 8888
 _POLL = 0.1
@@ -76,9 +77,10 @@ class Stack:
         }
 
     async def start(self) -> None:
-        """Start all parts. Raises ProcessFailed or KafkaUnavailable, with nothing left running."""
+        """Start all. Raises ProcessFailed, KafkaUnavailable or SettingsError, with nothing left running."""
         try:
             await self._prepare()
+            read_settings(self.environment())  # a wrong one is said once, before anything is started
             await self._together(*(self._start(server) for server in self.servers))
             for process in PROCESS_NAMES:
                 if process not in self.options.without:

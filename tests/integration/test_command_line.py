@@ -189,3 +189,20 @@ def test_the_demo_finds_the_same_on_apache_kafka() -> None:
     shown = demo(Path.cwd(), "--broker", "kafka")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "hold exactly the 29 facts that they should, once each" in shown.stdout
+
+
+def test_a_wrong_setting_is_a_sentence_before_anything_is_started(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [*TOLLBRIDGE, "up"],
+        cwd=tmp_path,
+        env=environment(TOLLBRIDGE_INGRESS_PORT="abc"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert answer.returncode == 2
+    written = answer.stdout + answer.stderr
+    assert "TOLLBRIDGE_INGRESS_PORT: Input should be a valid integer" in written
+    assert "starting" not in written
+    assert "Traceback" not in written
