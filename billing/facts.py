@@ -23,7 +23,6 @@ UPDATED = "subscription.updated"
 ENDED = "subscription.ended"
 PAYMENT_SUCCESS = "payment.success"
 PAYMENT_FAILED = "payment.failed"
-TYPES = (STARTED, UPDATED, ENDED, PAYMENT_SUCCESS, PAYMENT_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,6 @@ class Rows(Protocol):
         """Forget a key."""
         ...
 
-    def scan(self, partition: int, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate keys and values that begin with `prefix`."""
-        ...
-
     def expired(self, partition: int, before: int, limit: int) -> list[bytes]:
         """Return keys of old rows."""
         ...
@@ -76,8 +72,3 @@ class Memory:
     def forget(self, partition: int, before: int, limit: int) -> Iterable[Change]:
         """Forget `limit` event ids at most that were first seen before `before` (unix seconds)."""
         return [self._seen.delete(partition, key) for key in self._seen.expired(partition, before, limit)]
-
-    def subscriptions_of(self, partition: int, customer_key: bytes) -> Iterator[SubscriptionState]:
-        """Iterate a customer's subscriptions; `customer_key` is the partition key of its events."""
-        for _, value in self._subscriptions.scan(partition, customer_key + b"|"):
-            yield SubscriptionState.decode(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from pydantic import SecretStr
 
@@ -12,7 +14,7 @@ from app.queries.parameters import read_id, read_page, read_scope, refuse_others
 from app.queries.partition import partition_of
 from app.queries.problem import told
 from app.queries.routing import Routing
-from tables.lookup import Lookup
+from tables.lookup import Found, Lookup
 
 
 class Queries:
@@ -53,20 +55,19 @@ class Queries:
 
     async def subscription(self, request: web.Request) -> web.Response:
         """Answer with how a subscription stands."""
-        authorize(request.headers, self._token)
-        refuse_others(request.query)
-        scope = read_scope(request.query)
-        subscription = read_id(request.match_info, "subscription")
-        alias = f"{scope.key}|{subscription}".encode()
-
-        async def look(partition: int) -> Document | None:
-            row = self._lookup.subscription(partition, alias)
-            return None if row is None else subscription_document(row)
-
-        return await self._routing.anywhere(request, f"subscription {subscription} in {scope}", look)
+        return await self._about(request, self._lookup.subscription, subscription_document)
 
     async def timeline(self, request: web.Request) -> web.Response:
         """Answer with the last decisions about a subscription."""
+        return await self._about(request, self._lookup.timeline, timeline_document)
+
+    async def _about(
+        self,
+        request: web.Request,
+        find: Callable[[int, bytes], Found | None],
+        write: Callable[[Found], Document],
+    ) -> web.Response:
+        """Answer with the row that `find` has of the subscription in the path, as `write` puts it."""
         authorize(request.headers, self._token)
         refuse_others(request.query)
         scope = read_scope(request.query)
@@ -74,8 +75,8 @@ class Queries:
         alias = f"{scope.key}|{subscription}".encode()
 
         async def look(partition: int) -> Document | None:
-            row = self._lookup.timeline(partition, alias)
-            return None if row is None else timeline_document(row)
+            row = find(partition, alias)
+            return None if row is None else write(row)
 
         return await self._routing.anywhere(request, f"subscription {subscription} in {scope}", look)
 
