@@ -4,7 +4,7 @@
                                 └─▶ stripe.waiting ──▶ a few seconds ────┘
 
 Each is a topic of its own, read by a group of its own: Stripe may be away for hours, and an event may wait
-for its subject, without holding up the message behind it. Nothing is lost meanwhile, for Kafka has it.
+for another, without holding up the message behind it. Nothing is lost meanwhile, for Kafka has it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from billing.decision import Decision
 READ = "read"
 """Header of a record on stripe.reads: thin (the value is the event) or subscription (it is a `Reread`)."""
 WAITING_SINCE = "waiting-since"
-"""Header of an event that waits for its subject: since when, in unix seconds, ASCII."""
+"""Header of an event that waits for another: since when, in unix seconds, ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,6 @@ class Detours:
 
 
 def waiting_since(message: Message) -> int | None:
-    """Return since when `message` waits for its subject; None for one that came from the ingress."""
+    """Return since when `message` waits; None for one that came from the ingress."""
     header = message.headers.get(WAITING_SINCE)
     return int(header) if header is not None and header.isdigit() else None

@@ -1,7 +1,7 @@
-"""Events that wait until another event has said whom they are about.
+"""Events that wait until another event has said whom they are about, or what it is that they name.
 
 All wait equally long, so they leave in the order in which they came. How often one comes again is decided by
-`billing.decide`, which gives it to the dead letters when its patience is over.
+`billing.decide`, which does without when its patience is over, or gives it to the dead letters.
 """
 
 from __future__ import annotations

@@ -239,6 +239,11 @@ class Settings(TracingSettings, StripeApiSettings):
         description="Seconds that an event waits for another to say its subject, before it is dead-lettered.",
     )
 
+    checkout_patience: Annotated[int, Field(ge=0, le=3600)] = Field(
+        5,
+        description="Seconds that a paid checkout waits for its subscription to be seen, so that subscription.started can say plan and price; then it is told without them. 0 tells it at once.",
+    )
+
     # OpenMeter sink
     openmeter_batch_size: Count = Field(100, description="Events in one request to OpenMeter at most.")
     openmeter_batch_age: Seconds = Field(0.5, description="Seconds an event waits for its batch to fill.")

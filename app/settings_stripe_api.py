@@ -18,7 +18,7 @@ class StripeApiSettings(BaseModel):
     stripe_api_key: SecretStr | None = Field(
         None,
         alias="STRIPE_API_KEY",
-        description="Key with which thin events' objects are read, and subscriptions whose events leave their order open. A restricted key that reads events, subscriptions, invoices and checkout sessions will do. Without it thin events are dead-lettered.",
+        description="Key with which thin events' objects are read, and subscriptions whose events leave their order open, or that a paid checkout names before their own events come. A restricted key that reads events, subscriptions, invoices and checkout sessions will do. Without it thin events are dead-lettered.",
     )
     stripe_api_base: str = Field(
         "https://api.stripe.com", alias="STRIPE_API_BASE", description="Where Stripe's API is."
@@ -35,7 +35,7 @@ class StripeApiSettings(BaseModel):
     )
     stripe_waiting_topic: str = Field(
         "stripe.waiting",
-        description="Topic of events that wait until their subject is known; used when TOLLBRIDGE_SUBJECT names metadata or a client reference.",
+        description="Topic of events that wait for what another event brings: a paid checkout for its subscription, and any event for its subject.",
     )
 
     @field_validator("stripe_api_base")

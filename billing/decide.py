@@ -54,8 +54,8 @@ def decide(
 ) -> Decision:
     """Decide what `event`, read at `position`, means. `at` is now, in seconds since the Unix epoch.
 
-    `waiting_since` is set when an event comes again that was put off for want of a subject: the same event
-    at another position, and no duplicate.
+    `waiting_since` is set when an event comes again that was put off: the same event at another position,
+    and no duplicate.
     """
     own = _own_key(event)
     before = known.seen.get(own)

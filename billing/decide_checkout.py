@@ -1,4 +1,9 @@
-"""What a completed checkout means: it may be the first proof that a subscription has started."""
+"""What a completed checkout means: it may be the first proof that a subscription has started.
+
+What a start says comes from the subscription, which the session only names. Stripe sends the two at about the
+same time, in any order, so a checkout that comes first waits for a moment. Most often the subscription's own
+event then proves the start, and the checkout has nothing left to tell. If none comes, it tells what it has.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +24,11 @@ from billing.decision import (
     without_subject,
 )
 from billing.names import usable
+from billing.read_request import ask
 from billing.state import SubscriptionState
 from billing.stripe_event import StripeEvent
 from billing.subject_rule import REFERENCE
+from billing.subscription import STARTED
 
 
 def decide_checkout(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
@@ -42,18 +49,20 @@ def decide_checkout(event: StripeEvent, sight: Sight, known: Known, policy: Poli
     if REFERENCE in policy.subject.fields:
         reference = usable(event.object.get(REFERENCE))
         state = replace(state, remembered=state.remembered.with_reference(reference))
-    return _about(event, _start(event, checkout, state), state, sight, policy)
+    return _tell(event, checkout, state, sight, policy)
 
 
-def _about(
-    event: StripeEvent, decision: Decision, state: SubscriptionState, sight: Sight, policy: Policy
+def _tell(
+    event: StripeEvent, checkout: Checkout, state: SubscriptionState, sight: Sight, policy: Policy
 ) -> Decision:
-    """Give the fact its subject; without one it is not told."""
+    decision = _start(event, checkout, state)
     if not decision.facts:
         return decision
     subject = subject_for(event, state.customer, state, policy.subject, own=REFERENCE)
     if isinstance(subject, Missing):
         return without_subject(event, subject, sight, state, policy)
+    if _too_early(state, sight, policy):
+        return _wait(event, checkout, state, sight, policy)
     return replace(decision, facts=tuple(replace(fact, subject=subject) for fact in decision.facts))
 
 
@@ -73,6 +82,27 @@ def _start(event: StripeEvent, checkout: Checkout, state: SubscriptionState) -> 
         (fact,),
         subscription=replace(state, started_by=event.id),
     )
+
+
+def _too_early(state: SubscriptionState, sight: Sight, policy: Policy) -> bool:
+    waiting = state.started_by is None and state.status not in STARTED
+    return waiting and sight.waited < policy.checkout_patience
+
+
+def _wait(
+    event: StripeEvent, checkout: Checkout, state: SubscriptionState, sight: Sight, policy: Policy
+) -> Decision:
+    reason = (
+        f"the checkout is paid; it waits up to {policy.checkout_patience} s for the subscription to be seen "
+        "active, so that its plan and price can be told"
+    )
+    asked = None
+    if sight.waiting_since is None and policy.can_read(event):
+        # Once is enough: the answer is an event that proves the start itself, however late it comes.
+        asked = ask(event, state.id, state.customer, doubt=checkout.id, after=event.created, witness=event.id)
+    if asked is not None:
+        reason += ", and Stripe is asked"
+    return Decision(Outcome.DEFERRED, reason, subscription=state, read=asked, wait=True)
 
 
 def _paid_later(event: StripeEvent) -> bool:

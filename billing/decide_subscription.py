@@ -25,14 +25,12 @@ from billing.decision import (
 )
 from billing.event_types import SUBSCRIPTION_GONE
 from billing.names import wanted
-from billing.order import Frontier, Snapshot, fold, latest, snapshot, undecided
-from billing.read_request import REREAD, Reread
+from billing.order import Frontier, Snapshot, earlier, fold, latest, snapshot, undecided
+from billing.read_request import REREAD, Reread, ask
 from billing.state import SubscriptionState
 from billing.stripe_event import StripeEvent
 from billing.subject_rule import METADATA
 from billing.subscription import STARTED, Subscription, read_subscription
-
-_LONGEST_ID = 200  # leaves room for the rest of a question's id
 
 
 def decide_subscription(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
@@ -53,13 +51,13 @@ def decide_subscription(event: StripeEvent, sight: Sight, known: Known, policy: 
     told = []
     if _proves_started(event, reading) and started_by in (None, event.id):
         started_by = event.id
-        told.append(facts.started(event, reading, customer, superseded=stale))
+        told.append(facts.started(event, _as_started(event, reading), customer, superseded=stale))
     if event.type == "customer.subscription.updated":
         told.append(facts.updated(event, reading, customer, superseded=stale))
     if reading.status == "canceled" and ended_by in (None, event.id):
         ended_by = event.id
-        told.append(facts.ended(event, reading, customer, superseded=stale))
-    asked = _question(reading.id, customer, event, own, frontier) if _readable(event, policy) else None
+        told.append(facts.ended(event, _as_ended(event, reading, known), customer, superseded=stale))
+    asked = _question(reading.id, customer, event, own, frontier) if policy.can_read(event) else None
     reason = _reason(reading, last.status if last else None, stale=stale)
     if asked is not None:
         reason += "; the events of this second do not say which is the last, so Stripe is asked"
@@ -88,30 +86,17 @@ def _remember(
     return replace(state, remembered=state.remembered.with_metadata(metadata, own.created, own.event))
 
 
-def _readable(event: StripeEvent, policy: Policy) -> bool:
-    return ("live" if event.livemode else "test") in policy.reads
-
-
 def _question(
     subscription: str, customer: str, event: StripeEvent, own: Snapshot, frontier: Frontier
 ) -> Reread | None:
     """Return what to ask Stripe; None when the order is clear, or the event has no part in the doubt."""
-    if own.rank != frontier[0].rank or len(subscription) > _LONGEST_ID:
+    if own.rank != frontier[0].rank:
         return None
     doubt = undecided(frontier)
     witness = next((one.event for one in frontier if not one.event.startswith(REREAD)), None)
     if doubt is None or witness is None:
         return None
-    return Reread(
-        id=f"{REREAD}{subscription}:{doubt}",
-        subscription=subscription,
-        customer=customer,
-        account=event.account,
-        context=event.context or event.account,
-        livemode=event.livemode,
-        after=own.created,
-        witness=witness,
-    )
+    return ask(event, subscription, customer, doubt=doubt, after=own.created, witness=witness)
 
 
 def _read(event: StripeEvent) -> Subscription | None:
@@ -129,6 +114,23 @@ def _proves_started(event: StripeEvent, reading: Subscription) -> bool:
     # Stripe's own `status` may be any JSON value here; only a string can be in the set without raising.
     previous = event.previous_attributes.get("status")
     return reading.status in STARTED or (isinstance(previous, str) and previous in STARTED)
+
+
+def _as_started(event: StripeEvent, reading: Subscription) -> Subscription:
+    """Return the subscription as it was when it had started, as far back as `event` tells.
+
+    So an update that changes the plan, or ends the trial, tells the same start as the event before it.
+    """
+    was = earlier(event)
+    return reading if was is None or was.status not in STARTED else was
+
+
+def _as_ended(event: StripeEvent, reading: Subscription, known: Known) -> Subscription:
+    """Return what is known of a subscription of which Stripe itself knows nothing any more."""
+    last = known.subscription.current if known.subscription else None
+    if event.type != SUBSCRIPTION_GONE or last is None:
+        return reading
+    return replace(last, status=reading.status)
 
 
 def _reason(reading: Subscription, status: str | None, *, stale: bool) -> str:

@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     """It means nothing for a subscription; it is kept in stripe.events."""
     DEFERRED = "deferred"
-    """It comes again: what it says has to be read from Stripe, or whom it is about is not known yet."""
+    """It comes again: it has to be read from Stripe, or what another event brings is not known yet."""
     REJECTED = "rejected"
     """It should mean something, but what it says makes no sense; a person has to look."""
 
@@ -42,15 +42,21 @@ class Outcome(StrEnum):
 class Policy:
     """What a deployment wants told. `livemode` other than both ignores the other mode's events.
 
-    `patience` is the number of seconds for which an event waits until its subject is known. `reads` are the
-    modes that can be read from Stripe: those that an API key is configured for.
+    `patience` is the number of seconds for which an event waits until its subject is known,
+    `checkout_patience` that for which a paid checkout waits until its subscription is. `reads` are the modes
+    that can be read from Stripe: those that an API key is configured for.
     """
 
     livemode: Literal["both", "live", "test"] = "both"
     tell_zero_payments: bool = True
     subject: SubjectRule = CUSTOMER
     patience: int = 300
+    checkout_patience: int = 5
     reads: frozenset[Mode] = frozenset()
+
+    def can_read(self, event: StripeEvent) -> bool:
+        """Say whether Stripe can be asked about what `event` is about."""
+        return ("live" if event.livemode else "test") in self.reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +100,17 @@ class Decision:
 class Sight:
     """How an event stands before us. `seen` is its first sighting.
 
-    `at` is now, `waiting_since` when it was first put off for want of a subject; both in seconds since the
-    Unix epoch.
+    `at` is now, `waiting_since` when it was first put off; both in seconds since the Unix epoch.
     """
 
     seen: Seen
     at: int
     waiting_since: int | None
+
+    @property
+    def waited(self) -> int:
+        """Seconds since it was first put off; 0 when it never was."""
+        return 0 if self.waiting_since is None else self.at - self.waiting_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +140,7 @@ def without_subject(
 ) -> Decision:
     """Return the decision on an event whose facts have no subject: it waits, or is given to a person."""
     what = " and ".join(missing.fields)
-    since = sight.at if sight.waiting_since is None else sight.waiting_since
-    if not missing.final and sight.at - since < policy.patience:
+    if not missing.final and sight.waited < policy.patience:
         reason = f"no event has said {what} for its subscription yet, and TOLLBRIDGE_SUBJECT asks for it"
         return Decision(Outcome.DEFERRED, reason, subscription=state, wait=True)
     waited = "" if missing.final else f", and in {policy.patience} s no other event of its subscription did"

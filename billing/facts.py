@@ -50,7 +50,7 @@ def started(event: StripeEvent, reading: Subscription, customer: str, *, superse
     """Tell that a subscription is active or trialing for the first time; it happened when it was created.
 
     Stripe's object does not say when an incomplete one became active, and the time must not depend on the
-    event that proves it.
+    event that proves it. `reading` is to show it started.
     """
     data = _subscription_data(event, reading, customer, superseded=superseded)
     return _fact(event, STARTED, reading.id, data, reading.created)
@@ -59,22 +59,17 @@ def started(event: StripeEvent, reading: Subscription, customer: str, *, superse
 def started_by_checkout(
     event: StripeEvent, checkout: Checkout, known: Subscription | None, customer: str, *, superseded: bool
 ) -> Fact:
-    """Tell the same of a paid checkout: from the subscription if it is known by now.
+    """Tell the same of a paid checkout: what it says is what the subscription says, if that is `known`.
 
     Otherwise what the session does not say stays null. Its total is not what a period costs.
     """
-    subscription = checkout.subscription or ""
     if known is not None:
-        data = _subscription_data(event, known, customer, superseded=superseded)
-    else:
-        data = {
-            **_common(event, customer, superseded=superseded),
-            "subscription": subscription,
-            "currency": checkout.currency,
-        }
-    data["invoice"] = checkout.invoice or data["invoice"]
-    data["checkout_session"] = checkout.id
-    return _fact(event, STARTED, subscription, data, known.created if known else None)
+        return started(event, known, customer, superseded=superseded)
+    data = _common(event, customer, superseded=superseded)
+    data["subscription"] = checkout.subscription
+    data["currency"] = checkout.currency
+    data["invoice"] = checkout.invoice
+    return _fact(event, STARTED, checkout.subscription or "", data, None)
 
 
 def updated(event: StripeEvent, reading: Subscription, customer: str, *, superseded: bool) -> Fact:

@@ -82,12 +82,20 @@ def snapshot(event: StripeEvent, reading: Subscription) -> Snapshot:
     if event.type == "customer.subscription.created":
         before = ROOT
     elif event.previous_attributes:
-        earlier = read_subscription(_put_back(event.object, event.previous_attributes, _MERGE_DEPTH))
-        before = ROOT if earlier is None else fingerprint(earlier)
+        was = earlier(event)
+        before = ROOT if was is None else fingerprint(was)
     at = event.created
     if event.read_at is not None:  # the state of when it was read, not of when the event happened
         before, at = after, event.read_at
     return Snapshot(event.id, at, reading.terminal, reading.status, before, after, reading)
+
+
+def earlier(event: StripeEvent) -> Subscription | None:
+    """Return the subscription as it was before `event`; None when that cannot be read.
+
+    Where the event names no previous attributes, as it is.
+    """
+    return read_subscription(_put_back(event.object, event.previous_attributes, _MERGE_DEPTH))
 
 
 def fold(frontier: Frontier, new: Snapshot) -> Frontier:

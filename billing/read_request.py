@@ -1,8 +1,9 @@
 """What has to be read from Stripe, and the event that is made of the answer.
 
-Two things call for a read. A thin event names an object and does not hold it. And where the order of one
-second's events stays undecidable, only Stripe knows how the subscription stands. The answer comes back as an
-event in stripe.events, under the customer's key, and is folded like any other: nothing waits for it.
+Three things call for a read. A thin event names an object and does not hold it. Where the order of one
+second's events stays undecidable, only Stripe knows how the subscription stands. And a paid checkout names a
+subscription that may not be known yet. The answer comes back as an event in stripe.events, under the
+customer's key, and is folded like any other: nothing waits for it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 
 from billing.event_types import HANDLED, SUBSCRIPTION_GONE, SUBSCRIPTION_PREFIX, SUBSCRIPTION_READ
+from billing.shape import MAX_TEXT
 from billing.stripe_event import READ, StripeEvent
 
 REREAD = "reread:"
@@ -29,7 +31,7 @@ _PATHS = (
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """A subscription to read, because its events do not say which of them is the last.
+    """A subscription to read, because its events do not say which of them is the last, or none has come yet.
 
     `after` is the second they share: the answer must be younger, by Stripe's clock. `witness` is one of
     them: where Stripe answers 404 for the subscription but knows this event, the subscription is gone;
@@ -57,6 +59,28 @@ class Reread:
             return cls(**orjson.loads(encoded))
         except (TypeError, ValueError) as error:
             raise ValueError(f"not a request to read a subscription: {error}") from error
+
+
+def ask(
+    event: StripeEvent, subscription: str, customer: str, *, doubt: str, after: int, witness: str
+) -> Reread | None:
+    """Return the question about `subscription` that `event` raises, named by its `doubt`.
+
+    None where the name would be too long for an id.
+    """
+    name = f"{REREAD}{subscription}:{doubt}"
+    if len(name) > MAX_TEXT:
+        return None
+    return Reread(
+        id=name,
+        subscription=subscription,
+        customer=customer,
+        account=event.account,
+        context=event.context or event.account,
+        livemode=event.livemode,
+        after=after,
+        witness=witness,
+    )
 
 
 def twin_type(event: StripeEvent) -> str:

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
@@ -67,7 +67,7 @@ def random_history(random: Random) -> tuple[History, bool]:
 
 @dataclass
 class Fold:
-    """A lifecycle worker of one partition, in memory; what is put off comes again at the end."""
+    """A lifecycle worker of one partition, in memory; what is put off comes again with `come_back`."""
 
     policy: Policy
     through_bytes: bool
@@ -77,10 +77,12 @@ class Fold:
     waiting: list[StripeEvent] = field(default_factory=list)
 
     def work(self, event: StripeEvent, offset: int, *, since: int | None = None) -> None:
+        """What comes back has waited for as long as a checkout does."""
+        at = NOON if since is None else since + self.policy.checkout_patience
         keys = lookups(event)
         known = Known(self.seen, self.rows.get(keys.subscription or ""))
         where = Position("stripe.events", 0, offset)
-        decision = decide(event, where, NOON, known, self.policy, waiting_since=since)
+        decision = decide(event, where, at, known, self.policy, waiting_since=since)
         assert decision.outcome is not Outcome.REJECTED, decision.reason
         self.seen.update(decision.remember)
         state = decision.subscription
@@ -94,6 +96,12 @@ class Fold:
             self.told.append(fact.key)
         if decision.wait:
             self.waiting.append(event)
+
+    def come_back(self, offsets: Iterator[int]) -> None:
+        """What waits comes again, at offsets behind the history's own."""
+        waiting, self.waiting = self.waiting, []
+        for event in waiting:
+            self.work(event, next(offsets), since=NOON)
 
 
 @dataclass(frozen=True)
@@ -125,13 +133,14 @@ def deliver(one: Case, random: Random) -> int:
     fold = Fold(Policy(subject=random.choice(rules)), through_bytes=random.random() < 0.2)
     log = list(one.events) + random.choices(one.events, k=random.randint(0, 4))
     random.shuffle(log)
+    offsets = itertools.count(len(log))
+    hasty = random.random() < 0.3  # some deliveries take longer than a checkout waits
     for offset, event in enumerate(log):
         fold.work(event, offset)
-    offsets = itertools.count(len(log))
+        if hasty:
+            fold.come_back(offsets)
     while fold.waiting:
-        waiting, fold.waiting = fold.waiting, []
-        for event in waiting:
-            fold.work(event, next(offsets), since=NOON)
+        fold.come_back(offsets)
     assert sorted(fold.told) == one.facts
     doubts = 0
     for key, truth in one.truth.items():

@@ -21,15 +21,15 @@ from app.stripe_api.client import connect, readable_modes
 from billing.decide import Policy
 from billing.subject_rule import parse_subject_rule
 
-WAIT_SECONDS = 10.0
-"""Seconds until an event without a subject comes again."""
+WAIT_SECONDS = 5
+"""Seconds until an event that waits for another comes again; less where a checkout has less patience."""
 BURST = 10
 """Reads that may leave at once after a quiet time."""
 
 
 @dataclass
 class DetourParts:
-    """What the worker needs of its detours; those that the settings do not call for are not there."""
+    """What the worker needs of its detours; without a key for Stripe there are no reads."""
 
     detours: Detours
     topics: list[TopicSpec] = field(default_factory=list)
@@ -45,18 +45,20 @@ def new_policy(settings: Settings) -> Policy:
         tell_zero_payments=settings.tell_zero_payments,
         subject=parse_subject_rule(settings.subject),
         patience=settings.subject_patience,
+        checkout_patience=settings.checkout_patience,
         reads=readable_modes(settings),
     )
 
 
 def assemble_detours(parts: Parts, policy: Policy) -> DetourParts:
-    """Put together the detours that the settings call for."""
+    """Put together the wait, and the reads if there is a key."""
     settings = parts.settings
     made = DetourParts(Detours(settings.stripe_reads_topic, settings.stripe_waiting_topic))
-    if policy.subject.remembered:
-        room = WaitingRoom(settings.stripe_events_topic, WAIT_SECONDS, parts.producer, parts.clock)
-        made.topics.append(detour_spec(settings, settings.stripe_waiting_topic))
-        made.background.append(SideRoad(settings, settings.stripe_waiting_topic, "waiting", room.handle).run)
+    # Always there, whatever may wait: what an earlier rule or patience has put off still has to come back.
+    stay = min(WAIT_SECONDS, policy.checkout_patience or WAIT_SECONDS)
+    room = WaitingRoom(settings.stripe_events_topic, stay, parts.producer, parts.clock)
+    made.topics.append(detour_spec(settings, settings.stripe_waiting_topic))
+    made.background.append(SideRoad(settings, settings.stripe_waiting_topic, "waiting", room.handle).run)
     if settings.stripe_api_key is not None:
         api = connect(settings, parts.clock)
         bucket = TokenBucket(settings.stripe_api_rate, BURST, parts.clock)

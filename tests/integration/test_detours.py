@@ -1,4 +1,4 @@
-"""What leaves the road comes back to it: thin events read from Stripe, events that wait for their subject."""
+"""What leaves the road comes back to it: thin events read from Stripe, events that wait for another one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import random
 
 import pytest
 
-from tests.road import OpenRoad, eventually
+from tests.road import OpenRoad, Road, eventually
 from tests.stripe_model import History, Life
 from tests.stripe_server import stripe_server
 from tests.stripe_shapes import body
 from tests.town import bodies, town
+
+GROUPS = (("tollbridge-lifecycle", "stripe.events"), ("tollbridge-waiting", "stripe.waiting"))
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -59,23 +61,80 @@ def checkouts(customers: int) -> History:
     return whole
 
 
+def with_checkouts_apart(history: History) -> tuple[list[bytes], list[bytes]]:
+    posted = bodies(history)
+    apart = [one for one in posted if b'"checkout.session.completed"' in one]
+    return apart, [one for one in posted if one not in apart]
+
+
+async def wait_for(road: Road, count: int) -> None:
+    async def waiting() -> str | None:
+        found = len(await road.read("stripe.waiting"))
+        return None if found >= count else f"only {found} events wait"
+
+    await eventually(waiting)
+
+
 async def test_the_checkouts_reference_is_the_subject_of_all_whatever_comes_first(
     open_road: OpenRoad,
 ) -> None:
     history = checkouts(6)
-    posted = bodies(history)
-    late = [one for one in posted if b'"checkout.session.completed"' in one]
-    early = [one for one in posted if one not in late]
+    late, early = with_checkouts_apart(history)
     async with open_road({"TOLLBRIDGE_SUBJECT": "client_reference_id"}) as road:
         await road.post(early)
-
-        async def waiting() -> str | None:
-            found = len(await road.read("stripe.waiting"))
-            return None if found >= len(early) / 2 else f"only {found} events wait"
-
-        await eventually(waiting)
+        await wait_for(road, len(early) // 2)
         assert await road.billing_events() == []
         await road.post(late)
         await road.settled(history.facts)
         assert await road.customers() == {f"user_c{number}" for number in range(6)}
         assert await road.dead_letters() == []
+
+
+async def plans(road: Road) -> list[str | None]:
+    told = await road.billing_events()
+    return [event["data"]["plan"] for event in told if event["type"] == "subscription.started"]
+
+
+async def test_a_paid_checkout_that_comes_first_leaves_the_start_to_its_subscription(
+    open_road: OpenRoad,
+) -> None:
+    history = checkouts(6)
+    early, late = with_checkouts_apart(history)
+    async with open_road() as road:
+        await road.post(early)
+        await wait_for(road, 6)
+        assert await road.billing_events() == []
+        await road.post(late)
+        await road.settled(history.facts)
+        await road.all_committed(
+            (("tollbridge-lifecycle", "stripe.events"), ("tollbridge-waiting", "stripe.waiting"))
+        )
+        assert await plans(road) == ["price_basic"] * 6
+
+
+async def test_a_paid_checkout_alone_is_told_when_its_patience_is_over(open_road: OpenRoad) -> None:
+    alone, _ = with_checkouts_apart(checkouts(3))
+    async with open_road({"TOLLBRIDGE_CHECKOUT_PATIENCE": "1"}) as road:
+        await road.post(alone)
+        await road.settled({f"platform|live|subscription.started:sub_c{number}" for number in range(3)})
+        assert await plans(road) == [None] * 3
+
+
+async def test_with_a_key_a_paid_checkout_alone_is_told_as_stripe_has_its_subscription(
+    open_road: OpenRoad,
+) -> None:
+    history = checkouts(3)
+    alone, _ = with_checkouts_apart(history)
+    async with stripe_server() as stripe:
+        for found in history.truth.values():
+            stripe.objects[None, f"/v1/subscriptions/{found['id']}"] = found
+        settings = {
+            "STRIPE_API_KEY": "rk_both",
+            "STRIPE_API_BASE": stripe.url,
+            "TOLLBRIDGE_CHECKOUT_PATIENCE": "600",
+        }
+        async with open_road(settings) as road:
+            await road.post(alone)
+            await road.settled({f"platform|live|subscription.started:sub_c{number}" for number in range(3)})
+            assert await plans(road) == ["price_basic"] * 3
+            assert await road.dead_letters() == []

@@ -30,6 +30,7 @@ from app.local.sandbox_server import OpenMeterSandbox
 from app.local.stack_options import HOME
 from tests.k8s.rendered import ROOT, Manifest, cannot, render
 from tests.road import signed
+from tests.stripe_shapes import checkout_session, event
 from tests.town import bodies, town
 
 pytestmark = [pytest.mark.kafka, pytest.mark.broker, pytest.mark.slow]
@@ -150,6 +151,10 @@ async def test_the_rights_of_the_manifests_are_enough_for_all_four_processes(tmp
         await asyncio.gather(*(one.start() for one in applications.values()))
 
         history = town(1, customers=3)
+        # Its subscription never comes: it has to wait, and to come back.
+        alone = checkout_session("cs_alone", customer="cus_1x0", subscription="sub_alone")
+        history.events.append(event("checkout.session.completed", alone, event_id="evt_alone"))
+        history.facts.add("platform|live|subscription.started:sub_alone")
         async with aiohttp.ClientSession() as http:
             for body in bodies(history):
                 headers = {"Stripe-Signature": signed(body, SECRET)}

@@ -162,13 +162,15 @@ def test_every_user_may_do_what_its_process_does_and_no_more() -> None:
     assert rights == {
         "tollbridge-ingress": {stripe: {"Describe", "Write"}, billing: see, dead: see},
         "tollbridge-lifecycle": {
-            stripe: {"Describe", "Read"},
+            stripe: table,
+            (topic, "stripe.waiting"): table,
             billing: {"Describe", "Write"},
             dead: {"Describe", "Write"},
             (topic, "tollbridge-lifecycle-seen-changelog"): table,
             (topic, "tollbridge-lifecycle-subscriptions-changelog"): table,
             (topic, "tollbridge-lifecycle-timeline-changelog"): table,
             ("group", "tollbridge-lifecycle"): {"Read"},
+            ("group", "tollbridge-waiting"): {"Read"},
         },
         "tollbridge-openmeter": {**sink, ("group", "tollbridge-openmeter"): {"Read"}},
         "tollbridge-nats-sink": {**sink, ("group", "tollbridge-nats"): {"Read"}},

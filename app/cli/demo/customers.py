@@ -86,8 +86,8 @@ def _upgrade(start: int) -> Customer:
             Post(event("invoice.paid", rest, created=later + 1), "20.00 USD, prorated"),
         ),
         (
-            # The checkout came first, and a session does not say what a period costs.
-            Told("subscription.started", "subscription.started:sub_upgrade", None, "usd"),
+            # The checkout came first and waited: a session does not say what a period costs.
+            Told("subscription.started", "subscription.started:sub_upgrade", 1900, "usd"),
             Told("payment.success", "payment.success:in_upgrade_1", 1900, "usd"),
             Told("subscription.updated", "subscription.updated:evt_upgrade", 4900, "usd"),
             Told("payment.success", "payment.success:in_upgrade_2", 2000, "usd"),
