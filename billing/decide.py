@@ -66,12 +66,18 @@ def decide(
             Outcome.DUPLICATE,
             f"the same event came before, at offset {where.offset} of {where.topic}/{where.partition}",
         )
-    seen = before or Seen(position, at)
+    # Sent again after it was rejected, it belongs where it is now, not where it was in vain.
+    seen = Seen(position, at) if sighted is Sighting.FIRST or before is None else before
     decision = _rule(event, Sight(seen, at, waiting_since), known, policy)
     outcome, reason = decision.outcome, decision.reason
     # Rejected and ignored stay what they are: a rejected message must reach the dead letters again.
     if sighted is Sighting.REPLAY and outcome in (Outcome.APPLIED, Outcome.STALE):
         outcome, reason = Outcome.REPLAYED, f"the same message once more: {reason}"
+    if decision.read == "thin":
+        # What is read in its place may come back under its id. Sent again, it is read again.
+        return replace(decision, outcome=outcome, reason=reason)
+    if seen.rejected != (outcome is Outcome.REJECTED):
+        seen = replace(seen, rejected=not seen.rejected)
     remember = {own: seen, **decision.remember}
     return replace(decision, outcome=outcome, reason=reason, remember=remember)
 
