@@ -17,6 +17,7 @@ from billing.decision import (
     Outcome,
     Policy,
     Sight,
+    ignored,
     rejected,
     subject_for,
     without_subject,
@@ -44,27 +45,32 @@ def decide_invoice(event: StripeEvent, sight: Sight, known: Known, policy: Polic
     key = invoice_fact_key(event)
     if invoice is None or key is None:
         return rejected("wrong_shape", f"the object of {event.type} is not an invoice with an id")
-    customer = invoice.customer
-    if customer is None:
+    if invoice.customer is None:
         return rejected("no_customer", f"invoice {invoice.id} names no customer to tell about")
-    if event.type == _FAILED:
-        fact = facts.payment_failed(event, invoice, customer)
-    else:
-        fact = facts.payment_success(event, invoice, customer)
-    state = None
-    if invoice.subscription is not None:
-        state = known.subscription or SubscriptionState(
-            invoice.subscription, customer, event.account, event.livemode
-        )
-        state = state.with_payment(_payment(event, invoice, fact))
+    if event.type != _FAILED and invoice.partly_paid:
+        return ignored(f"invoice {invoice.id} is paid in part; it is told when all of it is")
+    said = facts.payment_failed if event.type == _FAILED else facts.payment_success
+    return _tell(event, invoice, said(event, invoice, invoice.customer), sight, known, policy=policy, key=key)
+
+
+def _tell(
+    event: StripeEvent,
+    invoice: Invoice,
+    fact: facts.Fact,
+    sight: Sight,
+    known: Known,
+    *,
+    policy: Policy,
+    key: str,
+) -> Decision:
+    state = _state(event, invoice, fact, known)
     if fact.data["zero_amount"] and not policy.tell_zero_payments:
-        reason = f"invoice {invoice.id} is of nothing, and such payments are not told here"
+        reason = f"nothing was to be paid for invoice {invoice.id}, and such payments are not told here"
         return Decision(Outcome.APPLIED, reason, subscription=state)
     told = known.seen.get(key)
     if told is not None and told.position != sight.seen.position:
-        reason = f"{fact.id} was told by another event"
-        return Decision(Outcome.APPLIED, reason, subscription=state)
-    subject = subject_for(event, customer, state, policy.subject)
+        return Decision(Outcome.APPLIED, _told_before(event, fact), subscription=state)
+    subject = subject_for(event, fact.subject, state, policy.subject)
     if isinstance(subject, Missing):
         return without_subject(event, subject, sight, state, policy)
     return Decision(
@@ -74,6 +80,15 @@ def decide_invoice(event: StripeEvent, sight: Sight, known: Known, policy: Polic
         {key: told or sight.seen},
         subscription=state,
     )
+
+
+def _state(event: StripeEvent, invoice: Invoice, fact: facts.Fact, known: Known) -> SubscriptionState | None:
+    if invoice.subscription is None:
+        return None
+    state = known.subscription or SubscriptionState(
+        invoice.subscription, fact.subject, event.account, event.livemode
+    )
+    return state.with_payment(_payment(event, invoice, fact))
 
 
 def _payment(event: StripeEvent, invoice: Invoice, fact: facts.Fact) -> Payment:
@@ -89,7 +104,15 @@ def _payment(event: StripeEvent, invoice: Invoice, fact: facts.Fact) -> Payment:
     )
 
 
+def _told_before(event: StripeEvent, fact: facts.Fact) -> str:
+    reason = f"{fact.id} was told by another event"
+    if event.type == _FAILED:
+        reason += "; Stripe counts a try by hand with the attempt before"
+    return reason
+
+
 def _reason(event: StripeEvent, invoice: Invoice) -> str:
     if event.type == _FAILED:
-        return f"attempt {invoice.attempt} to pay invoice {invoice.id} failed"
+        which = "an attempt" if invoice.attempt is None else f"attempt {invoice.attempt}"
+        return f"{which} to pay invoice {invoice.id} failed"
     return f"invoice {invoice.id} is paid"

@@ -30,7 +30,7 @@ from billing.read_request import REREAD, Reread, ask
 from billing.state import SubscriptionState
 from billing.stripe_event import StripeEvent
 from billing.subject_rule import METADATA
-from billing.subscription import STARTED, Subscription, read_subscription
+from billing.subscription import STARTED, TERMINAL, Subscription, read_subscription
 
 
 def decide_subscription(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
@@ -134,6 +134,10 @@ def _as_ended(event: StripeEvent, reading: Subscription, known: Known) -> Subscr
 
 
 def _reason(reading: Subscription, status: str | None, *, stale: bool) -> str:
-    if stale:
-        return f"it says {reading.status}, but a later state is known: {status}"
-    return f"the subscription is {reading.status}"
+    if not stale:
+        return f"the subscription is {reading.status}"
+    if status == reading.status:
+        return f"it says {reading.status}, and so does a later event that differs in other fields"
+    if status in TERMINAL:
+        return f"it says {reading.status}, but the subscription has ended ({status}); nothing follows that"
+    return f"it says {reading.status}, but a later state is known: {status}"

@@ -87,9 +87,12 @@ def ended(event: StripeEvent, reading: Subscription, customer: str, *, supersede
 
 
 def payment_success(event: StripeEvent, invoice: Invoice, customer: str) -> Fact:
-    """Tell that an invoice is paid. Invoices of nothing, as trials have, are marked `zero_amount`."""
+    """Tell that an invoice is paid. Invoices of nothing, as trials have, are marked `zero_amount`.
+
+    One that was settled outside Stripe is not of nothing: something was due.
+    """
     data = _invoice_data(event, invoice, customer, invoice.amount_paid)
-    data["zero_amount"] = invoice.amount_paid == 0
+    data["zero_amount"] = invoice.amount_paid == 0 and not invoice.amount_due
     return _fact(event, PAYMENT_SUCCESS, invoice.id, data, invoice.paid_at)
 
 

@@ -5,8 +5,9 @@ Since 2025-03-31.basil an invoice names its subscription in `parent.subscription
 `plan`. In the oldest only the lines name the subscription, and flags stand for the status. Not every invoice
 has a subscription.
 
-What an invoice is for is read from one line: among those that are not prorations the one with the largest
-amount, else the proration with the largest amount, which on an upgrade is the new price. The invoice's own
+What an invoice is for is read from one line: among the subscription's own that are not prorations the one
+with the largest amount, else the proration with the largest amount, which on an upgrade is the new price, and
+only then among what somebody added, such as a setup fee or a credit. The invoice's own
 `period_start` and `period_end` say when its items were gathered, not what was paid for, so the line's period
 comes first.
 """
@@ -19,7 +20,7 @@ from typing import Any
 
 from billing.money import currency
 from billing.partition_key import customer_of
-from billing.shape import identifier, integer, mapping, sequence, text, timestamp
+from billing.shape import chosen_identifier, identifier, integer, mapping, sequence, text, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Line:
     quantity: int | None
     amount: int | None
     proration: bool
+    one_off: bool
     period_start: int | None
     period_end: int | None
 
@@ -61,6 +63,11 @@ class Invoice:
     has_more: bool
     line: Line
 
+    @property
+    def partly_paid(self) -> bool:
+        """Whether it is open and some of it is paid (partial payments, since 2025-05-28.basil)."""
+        return self.status == "open" and bool(self.amount_paid) and bool(self.amount_remaining)
+
 
 def subscription_of_invoice(found: Mapping[str, Any]) -> str | None:
     """Return the id of the subscription that an invoice object is for, new path first."""
@@ -86,6 +93,15 @@ def _status(found: Mapping[str, Any]) -> str | None:
     return "open" if status is None and found.get("paid") is False else status
 
 
+def _amount_paid(found: Mapping[str, Any]) -> int | None:
+    """Return what was paid. Before February 2018 an invoice said only what was due, and that it is paid."""
+    paid = integer(found.get("amount_paid"))
+    elsewhere = paid == 0 and found.get("paid_out_of_band") is True
+    if elsewhere or (paid is None and _status(found) == "paid"):
+        return integer(found.get("amount_due"))
+    return paid
+
+
 def read_invoice(found: Mapping[str, Any]) -> Invoice | None:
     """Read an invoice object; None when it has no id (invoice.upcoming has none) and so is none."""
     invoice_id = identifier(found.get("id"))
@@ -99,7 +115,7 @@ def read_invoice(found: Mapping[str, Any]) -> Invoice | None:
         subscription=subscription_of_invoice(found),
         status=_status(found),
         currency=currency(found.get("currency")),
-        amount_paid=integer(found.get("amount_paid")),
+        amount_paid=_amount_paid(found),
         amount_due=integer(found.get("amount_due")),
         amount_remaining=integer(found.get("amount_remaining")),
         total=integer(found.get("total")),
@@ -118,11 +134,12 @@ def _line(found: Mapping[str, Any], listed: Mapping[str, Any]) -> Line:
     if best is not None:
         return best
     start, end = timestamp(found.get("period_start")), timestamp(found.get("period_end"))
-    return Line(None, None, None, None, None, proration=False, period_start=start, period_end=end)
+    return Line(None, None, None, None, None, False, False, start, end)
 
 
-def _weight(line: Line) -> tuple[bool, int]:
-    return (not line.proration, line.amount or 0)
+def _weight(line: Line) -> tuple[bool, bool, int]:
+    added = line.one_off and not line.proration
+    return (not added, not line.proration, line.amount or 0)
 
 
 def _read_line(entry: Mapping[str, Any]) -> Line:
@@ -132,14 +149,15 @@ def _read_line(entry: Mapping[str, Any]) -> Line:
     origin = mapping(parent.get("subscription_item_details")) or mapping(parent.get("invoice_item_details"))
     period = mapping(entry.get("period"))
     return Line(
-        price=identifier(details.get("price"))
-        or identifier(entry.get("price"))
-        or identifier(entry.get("plan")),
+        price=chosen_identifier(details.get("price"))
+        or chosen_identifier(entry.get("price"))
+        or chosen_identifier(entry.get("plan")),
         plan_name=text(price.get("lookup_key")) or text(price.get("nickname")) or text(price.get("name")),
-        product=identifier(details.get("product")) or identifier(price.get("product")),
+        product=chosen_identifier(details.get("product")) or chosen_identifier(price.get("product")),
         quantity=integer(entry.get("quantity")),
         amount=integer(entry.get("amount")),
         proration=origin.get("proration") is True or entry.get("proration") is True,
+        one_off=parent.get("type") == "invoice_item_details" or entry.get("type") == "invoiceitem",
         period_start=timestamp(period.get("start")),
         period_end=timestamp(period.get("end")),
     )

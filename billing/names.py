@@ -75,10 +75,14 @@ def wanted(metadata: Any, rule: SubjectRule) -> dict[str, str]:
 
 
 def usable(value: Any) -> str | None:
-    """Return a value that can be part of a subject: printable, 1 to 255 characters, none of them cut off."""
-    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() and value.strip():
-        return value
-    return None
+    """Return a value that can be part of a subject: printable, 1 to 255 characters, none of them cut off.
+
+    A hard space is a space: people copy names with it out of documents.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT or not value.strip():
+        return None
+    printable = value.replace("\u00a0", " ").replace("\u3000", " ").isprintable()
+    return value if printable else None
 
 
 def _metadata_sources(found: Mapping[str, Any]) -> list[Any]:

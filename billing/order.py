@@ -8,7 +8,8 @@ cannot matter:
 
 1. A terminal snapshot (canceled, incomplete_expired) is above every other, whatever its time says: Stripe
    never leaves these statuses, so an `updated` that comes late brings nothing back to life.
-2. Then the newer `created` second is above.
+2. Then `customer.subscription.created` is below every other event, for nothing comes before it, and of the
+   others the newer `created` second is above.
 3. Within a second the events are a path: each goes from the state before it (its object with
    `previous_attributes` put back) to the state after it. The path's end is the state that is reached once
    more often than it is left. A path that returns to where it began ends there; where that was, the seconds
@@ -41,7 +42,9 @@ from billing.subscription import Subscription, read_subscription
 MAX_A_SECOND = 16
 _SECONDS = 4
 _MERGE_DEPTH = 8
-ROOT = ""  # the state before the first event, or one that cannot be read
+ROOT = ""  # the state before the first event
+UNREADABLE = "?"  # the state before an event whose previous attributes make no sense
+_NOWHERE = (ROOT, UNREADABLE)
 _LIFE = {"incomplete": 0, "trialing": 1, "active": 2, "past_due": 3, "unpaid": 4, "paused": 5}
 _UNKNOWN_LIFE = len(_LIFE)
 
@@ -62,9 +65,9 @@ class Snapshot:
     reading: Subscription | None
 
     @property
-    def rank(self) -> tuple[bool, int]:
+    def rank(self) -> tuple[bool, bool, int]:
         """Rules 1 and 2."""
-        return (self.terminal, self.created)
+        return (self.terminal, self.before != ROOT, self.created)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -83,7 +86,7 @@ def snapshot(event: StripeEvent, reading: Subscription) -> Snapshot:
         before = ROOT
     elif event.previous_attributes:
         was = earlier(event)
-        before = ROOT if was is None else fingerprint(was)
+        before = UNREADABLE if was is None else fingerprint(was)
     at = event.created
     if event.read_at is not None:  # the state of when it was read, not of when the event happened
         before, at = after, event.read_at
@@ -164,7 +167,7 @@ def _slim(one: Snapshot) -> Snapshot:
     return Snapshot(one.event, one.created, one.terminal, one.status, one.before, one.after, None)
 
 
-def _rank(one: Snapshot) -> tuple[bool, int]:
+def _rank(one: Snapshot) -> tuple[bool, bool, int]:
     return one.rank
 
 
@@ -182,7 +185,7 @@ def _end(second: list[Snapshot], began: str | None) -> str:
             continue
         reached[one.after] += 1
         touched.add(one.after)
-        if one.before == ROOT:
+        if one.before in _NOWHERE:
             starts.add(one.after)
         else:
             reached[one.before] -= 1
@@ -206,7 +209,7 @@ def _settled(second: list[Snapshot], began: str | None) -> bool:
     reached: Counter[str] = Counter()
     for one in second:
         reached[one.after] += one.before != one.after
-        if one.before not in (one.after, ROOT):
+        if one.before not in (one.after, *_NOWHERE):
             reached[one.before] -= 1
             _join(group, one.before, one.after)
         else:

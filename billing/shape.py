@@ -30,6 +30,14 @@ def identifier(value: Any) -> str | None:
     return None
 
 
+def chosen_identifier(value: Any) -> str | None:
+    """Return the id of a plan or a product, which its owner may have chosen: any characters, 255 at most.
+
+    It is part of no key of ours. An expanded field reads as the object's id.
+    """
+    return text(value.get("id") if isinstance(value, dict) else value)
+
+
 def text(value: Any) -> str | None:
     """Return a non-empty string, cut to 255 characters."""
     return value[:MAX_TEXT] if isinstance(value, str) and value else None

@@ -16,7 +16,7 @@ from typing import Any
 
 from billing.money import currency, decimal, total
 from billing.partition_key import customer_of
-from billing.shape import identifier, integer, mapping, sequence, text, timestamp
+from billing.shape import chosen_identifier, identifier, integer, mapping, sequence, text, timestamp
 
 MAX_ITEMS = 20  # what Stripe allows; more would be an unbounded record
 # Stripe's terminal statuses: a subscription never leaves them.
@@ -87,8 +87,14 @@ class Subscription:
 
     @property
     def amount(self) -> int | None:
-        """What one period costs before tax and discounts, in minor units; None when it cannot be known."""
-        if self.has_more or len({item.currency for item in self.items}) > 1:
+        """What one period costs before tax and discounts, in minor units; None when it cannot be known.
+
+        A price in several currencies shows its own, whichever the subscription is billed in; the event leaves
+        out the others (`currency_options`). Items billed at different intervals share no period.
+        """
+        currencies = {self.currency, *(item.currency for item in self.items)} - {None}
+        intervals = {(item.interval, item.interval_count) for item in self.items}
+        if self.has_more or len(currencies) > 1 or len(intervals) > 1:
             return None
         return total((item.unit_amount, item.quantity) for item in self.items)
 
@@ -158,15 +164,18 @@ def _item(entry: Mapping[str, Any], start: int | None, end: int | None) -> Item:
     own_start = timestamp(entry.get("current_period_start"))
     own_end = timestamp(entry.get("current_period_end"))
     amount = integer(price.get("unit_amount"))
+    amount = integer(price.get("amount")) if amount is None else amount
+    if mapping(price.get("transform_quantity")) or mapping(price.get("transform_usage")):
+        amount = None  # it is what a package costs, not what one unit does
     # A plan says `amount` and `amount_decimal` where a price says `unit_amount` and `unit_amount_decimal`.
     exact = decimal(price.get("unit_amount_decimal")) or decimal(price.get("amount_decimal"))
     return Item(
         id=identifier(entry.get("id")),
-        price=identifier(entry.get("price")) or identifier(entry.get("plan")),
+        price=chosen_identifier(entry.get("price")) or chosen_identifier(entry.get("plan")),
         plan_name=text(price.get("lookup_key")) or text(price.get("nickname")) or text(price.get("name")),
-        product=identifier(price.get("product")),
+        product=chosen_identifier(price.get("product")),
         quantity=integer(entry.get("quantity")),
-        unit_amount=integer(price.get("amount")) if amount is None else amount,
+        unit_amount=amount,
         unit_amount_decimal=exact,
         currency=currency(price.get("currency")),
         interval=text(recurring.get("interval")),

@@ -10,14 +10,16 @@ import pytest
 
 from billing.decide import Decision, Known, Outcome, Policy, decide, lookups
 from billing.position import Position
-from billing.read_request import Reread, as_read
+from billing.read_request import Reread, as_read, as_snapshot
 from billing.seen import Seen
 from billing.state import SubscriptionState
 from billing.stripe_event import parse_event
+from billing.subject_rule import parse_subject_rule
 from tests.stripe_model import BEGINNINGS, Life
 from tests.stripe_shapes import (
     NOON,
     Json,
+    before_items,
     body,
     checkout_session,
     event,
@@ -433,3 +435,98 @@ def test_the_subscriptions_key_begins_with_the_partitions() -> None:
     keys = lookups(parse_event(body(event("invoice.paid", invoice(), account="acct_1", livemode=False))))
     assert keys.subscription == "acct_1|test|cus_1|sub_1"
     assert keys.seen == ("acct_1|test|evt_1", "acct_1|test|payment.success:in_1")
+
+
+def test_a_rejected_event_that_is_sent_again_is_decided_on_anew() -> None:
+    memory = Memory(Policy(subject=parse_subject_rule("metadata:tenant")))
+    created = sub_event("created")
+    assert memory.tell(created).outcome is Outcome.REJECTED
+    memory.policy = Policy()
+    assert ids(memory.tell(created)) == [STARTED]
+    assert memory.tell(created).outcome is Outcome.DUPLICATE
+
+
+def test_that_an_event_was_rejected_survives_the_table() -> None:
+    for rejected in (False, True):
+        seen = Seen(Position("t", 0, 1), 5, rejected=rejected)
+        assert Seen.decode(seen.encode()) == seen
+
+
+def test_a_thin_event_without_twin_is_told_even_where_it_comes_back_to_its_own_partition() -> None:
+    memory = Memory(Policy(reads=frozenset({"live"})))
+    thin = thin_event("v1.customer.subscription.past_due", {"id": "sub_1", "type": "subscription"})
+    assert memory.tell(thin).outcome is Outcome.DEFERRED
+    made = as_snapshot(parse_event(body(thin)), None, subscription(status="past_due"), NOON + 5)
+    assert memory.tell(made).outcome is Outcome.APPLIED
+    assert memory.tell(thin).outcome is Outcome.DUPLICATE
+
+
+def test_an_invoice_of_before_amount_paid_says_what_was_paid() -> None:
+    old = before_items(invoice())
+    del old["amount_paid"], old["amount_remaining"]
+    (told,) = Memory().tell(event("invoice.payment_succeeded", old)).facts
+    assert (told.data["amount"], told.data["zero_amount"]) == (2900, False)
+
+
+def test_an_invoice_paid_outside_stripe_is_not_one_of_nothing() -> None:
+    memory = Memory(Policy(tell_zero_payments=False))
+    outside = invoice(amount_paid=0, amount_remaining=2900)
+    (told,) = memory.tell(event("invoice.paid", outside)).facts
+    assert (told.data["amount"], told.data["zero_amount"]) == (0, False)
+    older = invoice("in_2", amount_paid=0, amount_remaining=2900, paid_out_of_band=True)
+    (told,) = memory.tell(event("invoice.paid", older, event_id="evt_2")).facts
+    assert (told.data["amount"], told.data["zero_amount"]) == (2900, False)
+
+
+def test_an_invoice_paid_in_part_is_told_when_all_of_it_is() -> None:
+    memory = Memory()
+    partly = invoice(status="open", amount_paid=1000, amount_remaining=1900)
+    assert memory.tell(event("invoice.payment_succeeded", partly)).outcome is Outcome.IGNORED
+    (told,) = memory.tell(event("invoice.paid", invoice(), event_id="evt_2")).facts
+    assert told.data["amount"] == 2900
+
+
+def test_an_end_that_only_stripes_silence_tells_says_what_was_last_known() -> None:
+    memory = Memory()
+    memory.tell(sub_event("created"))
+    asked = Reread("reread:sub_1:x", "sub_1", "cus_1", None, None, livemode=True, after=NOON, witness="evt_1")
+    (told,) = memory.tell(as_read(asked, None, NOON + 9)).facts
+    assert (told.id, told.data["status"], told.data["price"]) == (ENDED, "canceled", "price_pro")
+
+
+@pytest.mark.parametrize(
+    ("first", "late", "said"),
+    [
+        (
+            sub_event("deleted", "canceled", event_id="evt_9"),
+            sub_event("updated", created=NOON + 60),
+            "it says active, but the subscription has ended (canceled); nothing follows that",
+        ),
+        (
+            event(
+                "customer.subscription.updated",
+                subscription(status="active", schedule="sub_sched_1"),
+                event_id="evt_9",
+                created=NOON + 60,
+            ),
+            sub_event("updated"),
+            "it says active, and so does a later event that differs in other fields",
+        ),
+        (
+            event("invoice.payment_failed", unpaid_invoice(), event_id="evt_9"),
+            event("invoice.payment_failed", unpaid_invoice()),
+            "was told by another event; Stripe counts a try by hand with the attempt before",
+        ),
+    ],
+)
+def test_words_say_why_nothing_changes(first: Json, late: Json, said: str) -> None:
+    memory = Memory()
+    memory.tell(first)
+    assert said in memory.tell(late).reason
+
+
+def test_an_attempt_without_a_number_is_not_called_none() -> None:
+    unnumbered = unpaid_invoice()
+    del unnumbered["attempt_count"]
+    decision = Memory().tell(event("invoice.payment_failed", unnumbered))
+    assert decision.reason == "an attempt to pay invoice in_1 failed"

@@ -43,6 +43,13 @@ def test_the_newer_second_wins() -> None:
     assert winner([old, new]).status == "active"
 
 
+def test_nothing_comes_before_the_creation_whatever_its_second_says() -> None:
+    born = said("evt_z", subscription(status="incomplete"), at=1, kind="created")
+    paid = said("evt_a", subscription(status="active"), was={"status": "incomplete"})
+    assert winner([born, paid]).status == "active"
+    assert winner([paid, born]).status == "active"
+
+
 @pytest.mark.parametrize("terminal", ["canceled", "incomplete_expired"])
 def test_a_terminal_status_stays_whatever_comes_later(terminal: str) -> None:
     end = said("evt_1", subscription(status=terminal), was={"status": "incomplete"})

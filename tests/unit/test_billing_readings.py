@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -315,3 +316,48 @@ def test_money_is_read_exactly_or_not_at_all() -> None:
     assert total([(2, 3), (5, 1)]) == 11
     assert total([(2, 3), (None, 1)]) is None
     assert total([(2**53, 2)]) is None
+
+
+def added(**changes: Any) -> Json:
+    """A line that somebody added: a setup fee."""
+    made = line("il_fee", price_id="price_setup", amount=9900, period={"start": NOON, "end": NOON}, **changes)
+    details = {"invoice_item": "ii_1", "proration": False, "subscription": "sub_1"}
+    made["parent"] = {
+        "type": "invoice_item_details",
+        "subscription_item_details": None,
+        "invoice_item_details": details,
+    }
+    return made
+
+
+def test_a_setup_fee_is_not_the_plan_however_large_it_is() -> None:
+    read = inv(invoice(lines=listing(added(), line()))).line
+    assert (read.price, read.period_end) == ("price_pro", NOON + MONTH)
+    old = before_basil(invoice(lines=listing(line("il_fee", price_id="price_setup", amount=9900), line())))
+    old["lines"]["data"][0]["type"] = "invoiceitem"
+    assert inv(old).line.price == "price_pro"
+
+
+def test_an_invoice_of_added_items_only_says_the_largest() -> None:
+    assert inv(invoice(subscription_id=None, lines=listing(added()))).line.price == "price_setup"
+
+
+def test_prices_of_different_intervals_are_never_added_up() -> None:
+    yearly = item("si_2", price=price("price_year", recurring={"interval": "year", "interval_count": 1}))
+    assert sub(subscription(items=listing(item(), yearly))).amount is None
+
+
+def test_an_amount_in_the_prices_own_currency_is_not_told_in_the_subscriptions() -> None:
+    assert sub(subscription(currency="jpy")).amount is None
+
+
+@pytest.mark.parametrize("name", ["transform_quantity", "transform_usage"])
+def test_a_price_for_a_package_is_not_multiplied_by_units(name: str) -> None:
+    packed = price() | {name: {"divide_by": 100, "round": "up"}}
+    assert sub(subscription(items=listing(item(price=packed, quantity=1000)))).amount is None
+
+
+def test_a_plan_may_have_any_id_that_its_owner_chose() -> None:
+    first = sub(subscription(items=listing(item(price=price("gold|monthly"))))).first
+    assert first is not None
+    assert first.price == "gold|monthly"

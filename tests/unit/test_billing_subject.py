@@ -127,7 +127,8 @@ def test_a_wrong_rule_stops_the_start_and_names_its_variable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "good"), [("a", True), ("", False), (" ", False), ("a\n", False), (7, False)]
+    ("value", "good"),
+    [("a", True), ("a\u00a0b", True), ("", False), (" ", False), ("a\n", False), (7, False)],
 )
 def test_only_printable_text_can_be_part_of_a_subject(value: Any, good: bool) -> None:  # noqa: FBT001 - a column
     assert (usable(value) is not None) is good
