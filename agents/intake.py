@@ -45,6 +45,11 @@ class Intake:
         """Begin to take messages: partitions were assigned."""
         self._open = True
 
+    @property
+    def taking(self) -> bool:
+        """Whether messages are taken: partitions are assigned, and not being given up."""
+        return self._open
+
     def close(self) -> None:
         """Take nothing more; what is held stays held."""
         self._open = False

@@ -70,15 +70,16 @@ def _start(event: StripeEvent, checkout: Checkout, state: SubscriptionState) -> 
     if not (checkout.settled or _paid_later(event)):
         reason = f"the checkout is complete, but its payment is {checkout.payment_status}"
         return Decision(Outcome.APPLIED, reason, subscription=state)
+    paid = _paid(event, checkout)
     if state.started_by not in (None, event.id):
-        reason = f"the checkout is paid; {state.started_by} already told that the subscription started"
+        reason = f"the checkout is {paid}; {state.started_by} already told that the subscription started"
         return Decision(Outcome.APPLIED, reason, subscription=state)
     current = state.current
     superseded = current is not None and current.terminal
     fact = facts.started_by_checkout(event, checkout, current, state.customer, superseded=superseded)
     return Decision(
         Outcome.APPLIED,
-        "the checkout is paid: the subscription has started",
+        f"the checkout is {paid}: the subscription has started",
         (fact,),
         subscription=replace(state, started_by=event.id),
     )
@@ -93,8 +94,8 @@ def _wait(
     event: StripeEvent, checkout: Checkout, state: SubscriptionState, sight: Sight, policy: Policy
 ) -> Decision:
     reason = (
-        f"the checkout is paid; it waits up to {policy.checkout_patience} s for the subscription to be seen "
-        "active, so that its plan and price can be told"
+        f"the checkout is {_paid(event, checkout)}; it waits up to {policy.checkout_patience} s for the "
+        "subscription to be seen active, so that its plan and price can be told"
     )
     asked = None
     if sight.waiting_since is None and policy.can_read(event):
@@ -103,6 +104,11 @@ def _wait(
     if asked is not None:
         reason += ", and Stripe is asked"
     return Decision(Outcome.DEFERRED, reason, subscription=state, read=asked, wait=True)
+
+
+def _paid(event: StripeEvent, checkout: Checkout) -> str:
+    """Return what to call it: a trial's checkout has nothing to pay, and an old one does not say."""
+    return "paid" if _paid_later(event) or checkout.payment_status == "paid" else "complete"
 
 
 def _paid_later(event: StripeEvent) -> bool:

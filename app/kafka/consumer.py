@@ -90,6 +90,8 @@ class Consumer(driver.Consumer):
         self.messages_committed = 0
         """Messages whose offset Kafka has, since the start; a partition's first commit counts as one."""
         self.rebalances = 0
+        self.sought_in = 0
+        """Which of Faust's rebalances the last seek was for, as it counts them."""
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -140,6 +142,9 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begin anew: nothing is held, nothing was read."""
+        if not self.app.rebalancing:
+            # A recovery that ended while nothing was assigned; Faust took it for the end of this rebalance.
+            self.app.on_rebalance_start()
         self.rebalances += 1
         self._continuity.clear()
         self._position.clear()
@@ -178,6 +183,7 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, and note where each partition begins."""
+        self.sought_in = self.app.rebalancing_count
         await super().perform_seek()
         streams = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
         committed = {tp: offset for tp in streams if (offset := self._read_offset[tp]) is not None}
@@ -190,7 +196,7 @@ class Consumer(driver.Consumer):
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001 - mode's flag
                 await asyncio.sleep(0)
-                if self._dropped and not self.app.rebalancing:
+                if self._dropped and not self._between:
                     await self._fetch_dropped()
                 fetch += 1
                 async for tp, message in self.getmany(timeout=1.0):
@@ -200,13 +206,18 @@ class Consumer(driver.Consumer):
                         await asyncio.sleep(0)
                     if self._is_changelog_tp(tp):
                         await self.callback(message)
-                    elif self.app.rebalancing:  # Faust empties its queues once more before that is over
+                    elif self._between:  # Faust empties its queues once more before that is over
                         self._dropped.add(tp)
                     else:
                         await self._hand_on(TopicPartition(*tp), message, fetch)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
+
+    @property
+    def _between(self) -> bool:
+        """Whether assignments change. Faust alone may call a rebalance over that is not."""
+        return self.app.rebalancing or not self.hand_over.intake.taking
 
     async def _fetch_dropped(self) -> None:
         """Go back to where each partition goes on; nothing else would, were it read to its end already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import faust
 import faust.streams
@@ -12,7 +12,7 @@ import faust.streams
 from agents.errors import Stop
 from agents.protocols import Message
 from app.kafka.address import parse_address
-from app.kafka.consumer import HandOver, Transport
+from app.kafka.consumer import Consumer, HandOver, Transport
 from app.kafka.faust_credentials import faust_credentials
 from app.settings import Settings
 
@@ -20,6 +20,23 @@ STREAM_BUFFER = 512
 """Messages between fetch and agent: more is replayed after a kill and is no faster."""
 NEVER = 10 * 365 * 86400.0
 """A poll interval that nothing exceeds: a sink that is down must not cost its worker the partitions."""
+
+
+class App(faust.App):
+    """Faust's application, with a rebalance that is over when it is over."""
+
+    def on_rebalance_end(self) -> None:
+        """End the rebalance that was recovered from; another may have begun meanwhile.
+
+        Faust asks before its last steps whether the generation is still the same, and a rebalance that begins
+        during them has no generation yet. It would end here, and queries be answered from tables that are
+        still empty, until the recovery of its own assignment is through.
+        """
+        consumer = cast("Consumer", self.consumer)
+        if consumer.assignment() and consumer.sought_in != self.rebalancing_count:
+            self.log.info("A rebalance goes on that began while the one before was being recovered from")
+            return
+        super().on_rebalance_end()
 
 
 def build_app(settings: Settings, name: str, hand_over: HandOver) -> faust.App:
@@ -36,7 +53,7 @@ def build_app(settings: Settings, name: str, hand_over: HandOver) -> faust.App:
     address = parse_address(settings.kafka_url)
     data_dir = Path(settings.data_dir) / name
     data_dir.mkdir(parents=True, exist_ok=True)
-    app = faust.App(
+    app = App(
         f"{settings.group_prefix}-{name}",
         broker=address.faust,
         broker_credentials=faust_credentials(settings),

@@ -35,9 +35,12 @@ class Forwarder:
         """Give up on a worker after so many `seconds`."""
         self._seconds = seconds
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def ask(self, worker: URL, path_and_query: str, authorization: str | None) -> Reply | str:
         """Return what `worker` answers, or in words why it does not. `path_and_query` is quoted already."""
+        if self._closed:
+            return "this worker is ending"
         headers = {FORWARDED: "1"}
         if authorization is not None:
             headers["Authorization"] = authorization
@@ -56,7 +59,8 @@ class Forwarder:
             return f"the worker at {worker} cannot be reached ({type(error).__name__})"
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; whoever asks from now on is told that this worker ends."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
 

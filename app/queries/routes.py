@@ -46,7 +46,7 @@ class Queries:
 
         async def look(partition: int) -> Document | None:
             rows = self._lookup.of_customer(partition, key, page.after, page.limit + 1)
-            if not rows and page.after is None:
+            if not rows and (page.after is None or not self._lookup.of_customer(partition, key, None, 1)):
                 return None
             return await customer_document(scope, customer, rows, page)
 

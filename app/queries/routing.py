@@ -21,8 +21,11 @@ from app.queries.problem import unavailable, unknown
 
 PAUSE = 0.25
 """Seconds until the one look whether another worker is the owner now."""
-_FINAL = frozenset({200, 400, 404})
-"""Statuses that another worker's answer may have to be handed on as it is."""
+_FINAL = {200: "application/json", 400: "application/problem+json", 404: "application/problem+json"}
+"""Statuses with which another worker's answer is handed on as it is, and what it then consists of.
+
+A proxy's page, or a stranger's at a dead worker's address, consists of something else.
+"""
 
 Look = Callable[[int], Awaitable[Document | None]]
 """Looks into a local partition."""
@@ -121,6 +124,8 @@ class Routing:
         )
         if isinstance(reply, Reply) and reply.status not in _FINAL:
             return f"the worker at {worker} answered {reply.status}"
+        if isinstance(reply, Reply) and reply.content_type != _FINAL[reply.status]:
+            return f"what answers at {worker} is no lifecycle worker"
         return reply
 
     def _owner(self, partition: int) -> URL | None:

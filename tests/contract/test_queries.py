@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from app.queries.forward import FORWARDED
+from app.queries.forward import FORWARDED, Forwarder
 from app.queries.partition import partition_of
 from billing.decide import Policy
 from tests.query_workers import PARTITIONS, Tables, Worker, introduce, query_worker
@@ -354,3 +354,28 @@ async def test_an_invoice_without_its_subscription_has_status_null() -> None:
         _, answer, _ = await worker.get("/v1/subscriptions/sub_9")
     assert answer["status"] is None
     assert answer["last_payment"]["invoice"] == "in_9"
+
+
+async def test_a_stranger_at_the_owners_address_makes_nothing_unknown(pair: tuple[Worker, Worker]) -> None:
+    """A killed worker's port, or pod address, may be another program's before its partitions have moved."""
+    first, second = pair
+    runner = web.AppRunner(web.Application())  # answers 404 in plain text to everything
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        first.owners.elsewhere = {URL(f"http://127.0.0.1:{runner.addresses[0][1]}"): second.owners.owned}
+        for path in OF_CUS_1:
+            assert (await first.get(path, TOKEN))[0] == 503
+    finally:
+        await runner.cleanup()
+
+
+async def test_behind_an_id_an_unknown_customer_is_unknown_too(worker: Worker) -> None:
+    assert (await worker.get("/v1/customers/cus_never/subscriptions?after=sub_1"))[0] == 404
+
+
+async def test_a_worker_that_ends_says_503_of_what_others_own() -> None:
+    forwarder = Forwarder()
+    await forwarder.ask(URL("http://127.0.0.1:9"), "/", None)
+    await forwarder.close()
+    assert await forwarder.ask(URL("http://127.0.0.1:9"), "/", None) == "this worker is ending"

@@ -170,7 +170,7 @@ async def test_a_timeline_tells_a_real_history_in_words(open_road: OpenRoad) -> 
             "the subscription is incomplete",
             "the subscription is active",
             "the subscription is canceled",
-            "it says past_due, but a later state is known: canceled",
+            "it says past_due, but the subscription has ended (canceled); nothing follows that",
         ]
         assert (found["customer"], found["livemode"]) == ("cus_words", True)
 

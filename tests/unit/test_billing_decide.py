@@ -530,3 +530,9 @@ def test_an_attempt_without_a_number_is_not_called_none() -> None:
     del unnumbered["attempt_count"]
     decision = Memory().tell(event("invoice.payment_failed", unnumbered))
     assert decision.reason == "an attempt to pay invoice in_1 failed"
+
+
+def test_a_checkout_with_nothing_to_pay_is_not_called_paid() -> None:
+    session = checkout_session(payment_status="no_payment_required")
+    reason = Memory().tell(event("checkout.session.completed", session)).reason
+    assert reason.startswith("the checkout is complete")

@@ -64,11 +64,13 @@ def show_timeline(console: Console, answer: Document) -> None:
     )
     console.print(Text(where, style="bright_black"), soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black")
+    table.add_column("offset", justify="right", no_wrap=True)
     for name in ("decided", "event", "type", "outcome", "why", "told"):
         table.add_column(name, overflow="fold")
     for one in answer["entries"]:
         times = f" x{one['times']}" if one["times"] > 1 else ""
         table.add_row(
+            str(one["offset"]),
             one["decided_at"],
             Text(one["event"]),
             Text(one["type"]),
