@@ -1,8 +1,8 @@
 """A realistic mix of Stripe events, about 1.5 kB each, as the bytes that Stripe would post.
 
-Each customer lives through one subscription: its beginning, payments, changes, a payment that fails and one that
-recovers, the end; between them events that mean nothing here, and now and then one that comes twice. Many
-customers live at the same time, so their events are interleaved.
+Each customer lives through one subscription: its beginning, payments, changes, a payment that fails and one
+that recovers, the end; between them events that mean nothing here, and now and then one that comes twice.
+Many customers live at the same time, so their events are interleaved.
 """
 
 from __future__ import annotations

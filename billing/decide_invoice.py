@@ -23,6 +23,7 @@ from billing.decision import (
     without_subject,
 )
 from billing.invoice import Invoice, read_invoice
+from billing.seen import Seen
 from billing.shape import identifier, integer
 from billing.state import Payment, SubscriptionState
 from billing.stripe_event import StripeEvent
@@ -69,7 +70,7 @@ def _tell(
         return Decision(Outcome.APPLIED, reason, subscription=state)
     told = known.seen.get(key)
     if told is not None and told.position != sight.seen.position:
-        return Decision(Outcome.APPLIED, _told_before(event, fact), subscription=state)
+        return Decision(Outcome.APPLIED, _told_before(event, fact, told), subscription=state)
     subject = subject_for(event, fact.subject, state, policy.subject)
     if isinstance(subject, Missing):
         return without_subject(event, subject, sight, state, policy)
@@ -104,8 +105,8 @@ def _payment(event: StripeEvent, invoice: Invoice, fact: facts.Fact) -> Payment:
     )
 
 
-def _told_before(event: StripeEvent, fact: facts.Fact) -> str:
-    reason = f"{fact.id} was told by another event"
+def _told_before(event: StripeEvent, fact: facts.Fact, told: Seen) -> str:
+    reason = f"{fact.id} was told by the event at offset {told.position.offset}"
     if event.type == _FAILED:
         reason += "; Stripe counts a try by hand with the attempt before"
     return reason

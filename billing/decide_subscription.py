@@ -27,10 +27,15 @@ from billing.event_types import SUBSCRIPTION_GONE
 from billing.names import wanted
 from billing.order import Frontier, Snapshot, earlier, fold, latest, snapshot, undecided
 from billing.read_request import REREAD, Reread, ask
+from billing.shape import MAX_TEXT
 from billing.state import SubscriptionState
 from billing.stripe_event import StripeEvent
 from billing.subject_rule import METADATA
-from billing.subscription import STARTED, TERMINAL, Subscription, read_subscription
+from billing.subscription import STARTED, Subscription, read_subscription
+
+_NAMES = 6
+_NAME = 40
+"""Fields that a reason names at most, and characters of each: Stripe's longest has 31."""
 
 
 def decide_subscription(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
@@ -58,7 +63,7 @@ def decide_subscription(event: StripeEvent, sight: Sight, known: Known, policy: 
         ended_by = event.id
         told.append(facts.ended(event, _as_ended(event, reading, known), customer, superseded=stale))
     asked = _question(reading.id, customer, event, own, frontier) if policy.can_read(event) else None
-    reason = _reason(reading, last.status if last else None, stale=stale)
+    reason = _reason(event, reading, last or own, stale=stale)
     if asked is not None:
         reason += "; the events of this second do not say which is the last, so Stripe is asked"
     if told:
@@ -133,11 +138,23 @@ def _as_ended(event: StripeEvent, reading: Subscription, known: Known) -> Subscr
     return replace(last, status=reading.status)
 
 
-def _reason(reading: Subscription, status: str | None, *, stale: bool) -> str:
+def _reason(event: StripeEvent, reading: Subscription, last: Snapshot, *, stale: bool) -> str:
     if not stale:
-        return f"the subscription is {reading.status}"
-    if status == reading.status:
-        return f"it says {reading.status}, and so does a later event that differs in other fields"
-    if status in TERMINAL:
-        return f"it says {reading.status}, but the subscription has ended ({status}); nothing follows that"
-    return f"it says {reading.status}, but a later state is known: {status}"
+        return f"the subscription is {reading.status}{_change(event, reading)}"
+    if last.status == reading.status:
+        return f"it says {reading.status}, and so does a later event that differs elsewhere: {last.event}"
+    if last.terminal:
+        return f"it says {reading.status}, but it has ended: {last.event} says {last.status}"
+    return f"it says {reading.status}, but a later event says {last.status}: {last.event}"
+
+
+def _change(event: StripeEvent, reading: Subscription) -> str:
+    """Return in words what an update changed: names of Stripe's fields, no values but the status."""
+    said = ""
+    before = event.previous_attributes.get("status")
+    if isinstance(before, str) and before != reading.status:
+        said = f", and was {before[:MAX_TEXT]}"
+    names = sorted(name for name in event.previous_attributes if name != "status")
+    if names:
+        said += f"; changed: {', '.join(name[:_NAME] for name in names[:_NAMES])}"
+    return said + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")

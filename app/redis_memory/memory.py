@@ -52,8 +52,8 @@ class RedisMemory:
         if self._start is None:
             return f"not used yet. {_ON}"
         if self._circuit.trouble is not None:
-            return f"passed by: {self._circuit.trouble}. {_ON}"
-        return "" if self._refusal is None else f"takes no marks: {self._refusal}. {_ON}"
+            return f"passed by: {self._circuit.trouble.rstrip('.')}. {_ON}"
+        return "" if self._refusal is None else f"takes no marks: {self._refusal.rstrip('.')}. {_ON}"
 
     async def open(self, log_id: str) -> None:
         """Begin to be used for the topic whose id is `log_id`; returns when Redis has been asked once.

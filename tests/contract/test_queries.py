@@ -112,6 +112,7 @@ async def test_the_unknown_is_404_in_words(worker: Worker, path: str) -> None:
     status, problem, headers = await worker.get(f"/v1/{path}?mode=test&account=acct_9")
     assert status == 404
     assert headers["Content-Type"] == "application/problem+json"
+    assert headers["Cache-Control"] == "no-store"  # it may be known in a moment
     assert "x in test mode of acct_9" in problem["detail"]
 
 

@@ -168,9 +168,9 @@ async def test_a_timeline_tells_a_real_history_in_words(open_road: OpenRoad) -> 
         ]
         assert [one["reason"] for one in found["entries"] if one["outcome"] != "duplicate"] == [
             "the subscription is incomplete",
-            "the subscription is active",
+            "the subscription is active, and was incomplete",
             "the subscription is canceled",
-            "it says past_due, but the subscription has ended (canceled); nothing follows that",
+            "it says past_due, but it has ended: evt_4 says canceled",
         ]
         assert (found["customer"], found["livemode"]) == ("cus_words", True)
 

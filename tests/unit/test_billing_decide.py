@@ -500,7 +500,7 @@ def test_an_end_that_only_stripes_silence_tells_says_what_was_last_known() -> No
         (
             sub_event("deleted", "canceled", event_id="evt_9"),
             sub_event("updated", created=NOON + 60),
-            "it says active, but the subscription has ended (canceled); nothing follows that",
+            "it says active, but it has ended: evt_9 says canceled",
         ),
         (
             event(
@@ -510,12 +510,17 @@ def test_an_end_that_only_stripes_silence_tells_says_what_was_last_known() -> No
                 created=NOON + 60,
             ),
             sub_event("updated"),
-            "it says active, and so does a later event that differs in other fields",
+            "it says active, and so does a later event that differs elsewhere: evt_9",
         ),
         (
             event("invoice.payment_failed", unpaid_invoice(), event_id="evt_9"),
             event("invoice.payment_failed", unpaid_invoice()),
-            "was told by another event; Stripe counts a try by hand with the attempt before",
+            "was told by the event at offset 1; Stripe counts a try by hand with the attempt before",
+        ),
+        (
+            sub_event("updated", "past_due", event_id="evt_9", created=NOON + 60),
+            sub_event("updated"),
+            "it says active, but a later event says past_due: evt_9",
         ),
     ],
 )
@@ -536,3 +541,12 @@ def test_a_checkout_with_nothing_to_pay_is_not_called_paid() -> None:
     session = checkout_session(payment_status="no_payment_required")
     reason = Memory().tell(event("checkout.session.completed", session)).reason
     assert reason.startswith("the checkout is complete")
+
+
+def test_words_say_what_an_update_changed() -> None:
+    before = {"status": "trialing", "latest_invoice": "in_0", "items": {"data": []}}
+    reason = Memory().tell(sub_event("updated", previous=before)).reason
+    assert reason == "the subscription is active, and was trialing; changed: items, latest_invoice"
+    many = {f"field_{number}": None for number in range(8)}
+    reason = Memory().tell(sub_event("updated", previous=many)).reason
+    assert reason.endswith("field_4, field_5 and 2 more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_a_timeline_is_shown_in_words(answered: Callable[..., Any]) -> None:
     shown = run("timeline", "sub_1")
     for words in ("applied", "duplicate", "the subscription is active", "subscription.started:sub_1"):
         assert words in shown.output
+
+
+def test_a_timeline_shows_the_offsets_that_its_reasons_name(answered: Callable[..., Any]) -> None:
+    answer = documents()["timeline"]
+    answered(httpx.Response(200, json=answer))
+    shown = run("timeline", "sub_1").output
+    for entry in answer["entries"]:
+        assert re.search(rf"^ *{entry['offset']} ", shown, re.MULTILINE)
+
+
+def test_an_empty_id_is_refused_in_words(answered: Callable[..., Any]) -> None:
+    requests = answered(httpx.Response(404))
+    shown = run("subscription", "")
+    assert (shown.exit_code, requests) == (2, [])
+    assert "the id is empty" in shown.output
 
 
 def test_json_is_the_answer_as_it_came(answered: Callable[..., Any]) -> None:

@@ -36,7 +36,9 @@ def worker_url(url: str | None, status: Status | None) -> str:
 
 
 def path_of(*parts: str) -> str:
-    """Return a path below /v1; ids may hold anything."""
+    """Return a path below /v1; ids may hold anything, but there must be one. Raises click.UsageError."""
+    if not all(parts):
+        raise click.UsageError("the id is empty")
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
