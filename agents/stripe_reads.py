@@ -148,6 +148,12 @@ class StripeReads:
         found = await self._get(path, asked.context, after=asked.after)
         if found is not None:
             return orjson.dumps(read_request.as_read(asked, *found))
+        if asked.witness is None:
+            raise Reject(
+                "not_readable",
+                f"Stripe does not know subscription {asked.subscription}, for which a checkout was paid: "
+                "STRIPE_API_KEY is of another account; the checkout is told without it",
+            )
         witness = await self._get(read_request.event_path(asked.witness), asked.context)
         if witness is None:
             raise Reject(

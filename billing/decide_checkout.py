@@ -99,8 +99,9 @@ def _wait(
     )
     asked = None
     if sight.waiting_since is None and policy.can_read(event):
-        # Once is enough: the answer is an event that proves the start itself, however late it comes.
-        asked = ask(event, state.id, state.customer, doubt=checkout.id, after=event.created, witness=event.id)
+        # Once is enough: the answer is an event that proves the start itself, however late it comes. A
+        # subscription this new that cannot be read has not ended, so there is no witness.
+        asked = ask(event, state.id, state.customer, doubt=checkout.id, after=event.created, witness=None)
     if asked is not None:
         reason += ", and Stripe is asked"
     return Decision(Outcome.DEFERRED, reason, subscription=state, read=asked, wait=True)

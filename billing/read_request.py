@@ -35,8 +35,8 @@ class Reread:
 
     `after` is the second they share: the answer must be younger, by Stripe's clock. `witness` is one of
     them: where Stripe answers 404 for the subscription but knows this event, the subscription is gone;
-    where it knows neither, the key is another account's. `id` names the question, so that its answer is
-    folded once however often it is asked.
+    where it knows neither, the key is another account's. Without a witness 404 proves nothing. `id` names
+    the question, so that its answer is folded once however often it is asked.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Reread:
     context: str | None
     livemode: bool
     after: int
-    witness: str
+    witness: str | None
 
     def encode(self) -> bytes:
         """Return JSON."""
@@ -62,7 +62,7 @@ class Reread:
 
 
 def ask(
-    event: StripeEvent, subscription: str, customer: str, *, doubt: str, after: int, witness: str
+    event: StripeEvent, subscription: str, customer: str, *, doubt: str, after: int, witness: str | None
 ) -> Reread | None:
     """Return the question about `subscription` that `event` raises, named by its `doubt`.
 

@@ -21,7 +21,10 @@ class StripeServer:
         self.url = ""
 
     def hold_twin(self, snapshot: Json) -> Json:
-        """Hold a snapshot event, and the thin event that stands for it; return the thin one, to post."""
+        """Hold a snapshot event, and the thin event that stands for it; return the thin one, to post.
+
+        A subscription is held too, as it was after the last event.
+        """
         account, name = snapshot.get("account"), f"{snapshot['id']}_thin"
         found = snapshot["data"]["object"]
         thin = thin_event(
@@ -34,6 +37,8 @@ class StripeServer:
         # Stripe's API does not repeat the account in whose name it is asked.
         twin = {field: value for field, value in snapshot.items() if field != "account"}
         self.objects[account, f"/v1/events/{snapshot['id']}"] = twin
+        if found["object"] == "subscription":
+            self.objects[account, f"/v1/subscriptions/{found['id']}"] = found
         return thin
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -24,9 +24,7 @@ def told(handler: Handler) -> Handler:
             return await handler(request)
         except Problem as problem:
             response = problem.response()
-            response.headers["Cache-Control"] = (
-                "no-store"  # a 404 may be over in a second
-            )
+            response.headers["Cache-Control"] = "no-store"  # a 404 may be over in a second
             if problem.status == web.HTTPUnauthorized.status_code:
                 response.headers["WWW-Authenticate"] = 'Bearer realm="tollbridge"'
             return response

@@ -122,7 +122,7 @@ def test_without_a_key_of_the_events_mode_nothing_is_asked(reads: Any) -> None:
 def test_an_answer_is_folded_once_and_decides() -> None:
     road = Road()
     asked = question([road.tell(built) for built in DOUBT][1])
-    assert (asked.after, asked.witness[:4], asked.customer) == (NOON, "evt_", "cus_1")
+    assert (asked.after, str(asked.witness)[:4], asked.customer) == (NOON, "evt_", "cus_1")
     answer = as_read(asked, subscription(status="unpaid"), NOON + 3)
     first = road.tell(answer)
     assert (first.outcome, first.facts, first.read) == (Outcome.APPLIED, (), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -159,6 +159,15 @@ async def test_a_404_is_a_tombstone_where_stripe_knows_the_subscriptions_event()
 async def test_a_404_from_another_accounts_key_ends_nothing() -> None:
     town = Town()
     await town.ask(ASKED.encode(), b"subscription")
+    assert [letter.reason for letter in town.letters.letters] == ["not_readable"]
+    assert town.sent == []
+
+
+async def test_a_404_for_what_a_checkout_names_ends_nothing() -> None:
+    """A subscription that new may only be not readable yet; its checkout is told without it."""
+    town = Town()
+    town.stripe.objects["/v1/events/evt_w"] = TWIN
+    await town.ask(replace(ASKED, witness=None).encode(), b"subscription")
     assert [letter.reason for letter in town.letters.letters] == ["not_readable"]
     assert town.sent == []
 
