@@ -1,8 +1,8 @@
 """Records to Kafka through librdkafka: durable, in order, and settled many at a time.
 
-The delivery reports of one poll wake the event loop once, not once a record. Why librdkafka: what is queued
-can be given up for good when partitions go, and of each record it says whether it arrived.
-benchmarks/results/README.md has it beside aiokafka.
+The event loop asks for delivery reports some hundred times a second and settles all that have come. Why
+librdkafka: what is queued can be given up for good when partitions go, and of each record it says whether it
+arrived. benchmarks/results/README.md has it beside aiokafka.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -19,14 +18,17 @@ from confluent_kafka import KafkaError, KafkaException
 from agents.errors import Reject, Retry, Stop
 from agents.protocols import Delivered, OnDelivery, Record, Undelivered
 from app.kafka.producer_config import producer_config
-from app.kafka.producer_line import LAST_REPORTS_SECONDS, Line
+from app.kafka.producer_line import LAST_REPORTS_SECONDS, Line, Report
 from app.metrics.registry import Metrics
 from app.settings import Settings
 
 log = structlog.get_logger()
 
 OnFatal = Callable[[str], None]
-_Report = tuple[OnDelivery, Delivered | Undelivered]
+POLL_SECONDS = 0.002
+"""Between two looks for reports while records are on their way; less than they linger for company."""
+IDLE_SECONDS = 0.1
+"""The same while none is: librdkafka may still have errors to tell."""
 
 # The broker no longer knows the line as librdkafka does. We have no transactional id, so nobody can have
 # fenced us, whatever the first is called.
@@ -71,9 +73,7 @@ class Producer:
         self._line: Line | None = None
         self._cut: list[Line] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
-        self._reports: list[_Report] = []
-        self._awake = False
+        self._next_look: asyncio.TimerHandle | None = None
         self._failed = False
         self._outstanding = 0
         self._idle = asyncio.Event()
@@ -91,6 +91,7 @@ class Producer:
             raise RuntimeError("the producer has been started already")
         self._loop = asyncio.get_running_loop()
         self._line = self._open()
+        self._look_in(IDLE_SECONDS)
 
     def send(self, record: Record, on_delivery: OnDelivery) -> None:
         """Queue `record`; `on_delivery` is called once, on the event loop.
@@ -107,7 +108,9 @@ class Producer:
         except KafkaException as error:
             raise _unsendable(record, error.args[0]) from error
         self._outstanding += 1
-        self._idle.clear()
+        if self._outstanding == 1:
+            self._idle.clear()
+            self._look_in(POLL_SECONDS)
 
     async def send_and_wait(self, record: Record, timeout: float) -> Delivered:  # noqa: ASYNC109 - the ack's deadline
         """Queue `record` and return when Kafka has acknowledged it.
@@ -162,8 +165,7 @@ class Producer:
         if self._outstanding:
             await self.flush(LAST_REPORTS_SECONDS)
         for each in (*self._cut, line):
-            await asyncio.to_thread(each.join)
-        self._settle()
+            await asyncio.to_thread(each.join)  # comes back behind the last reports, which came the same way
         return left
 
     async def reachable(self, timeout: float) -> bool:  # noqa: ASYNC109 - handed on to librdkafka
@@ -179,7 +181,7 @@ class Producer:
         return self.connected
 
     def _open(self) -> Line:
-        return Line(self._config, self._reported, self._errored)
+        return Line(self._config, self._late, self._errored)
 
     def _renew(self, line: Line) -> None:
         """Cut `line`, if it is still the one in use, and go on with another."""
@@ -195,34 +197,41 @@ class Producer:
             log.warning("kafka_producer_renewed", detail=detail)
             self._renew(line)
 
-    def _reported(
-        self, line: Line, on_delivery: OnDelivery, report: Delivered | Undelivered, error: KafkaError | None
-    ) -> None:
-        """Gather one delivery report. Runs in the line's thread."""
-        if error is not None and error.code() in _LOST:
-            self._call(functools.partial(self._lost, line, error.str()))
-        with self._lock:
-            self._reports.append((on_delivery, report))
-            wake, self._awake = not self._awake, True
-        if wake:
-            self._call(self._settle)
+    def _look_in(self, seconds: float) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+        assert self._loop is not None  # noqa: S101 - `start` has set it
+        self._next_look = self._loop.call_later(seconds, self._look)
 
-    def _settle(self) -> None:
-        """Hand all gathered reports to their owners."""
-        with self._lock:
-            reports, self._reports, self._awake = self._reports, [], False
+    def _look(self) -> None:
+        if self._line is None:
+            return
+        # First, so that whatever a callback raises, the next look comes.
+        self._look_in(POLL_SECONDS if self._outstanding else IDLE_SECONDS)
+        self._settle(self._line, self._line.poll())
+
+    def _late(self, line: Line, reports: list[Report]) -> None:
+        """Take the reports of a line that was cut. Runs in the line's thread."""
+        self._call(functools.partial(self._settle, line, reports))
+
+    def _settle(self, line: Line, reports: list[Report]) -> None:
+        """Hand reports to their owners."""
+        if not reports:
+            return
         self._outstanding -= len(reports)
         if self._outstanding == 0:
             self._idle.set()
-        for on_delivery, report in reports:
-            if isinstance(report, Delivered):
+        for on_delivery, outcome, error in reports:
+            if isinstance(outcome, Delivered):
                 self.connected = True
             else:
-                self._metrics.undelivered.labels(report.topic).inc()
-            on_delivery(report)
+                self._metrics.undelivered.labels(outcome.topic).inc()
+            if error is not None and error.code() in _LOST:
+                self._lost(line, error.str())
+            on_delivery(outcome)
 
     def _errored(self, line: Line, error: KafkaError) -> None:
-        """Note an error of librdkafka's. Runs in the line's thread; most of these it cures by itself."""
+        """Note an error of librdkafka's, which polling tells; most of these it cures by itself."""
         self._call(functools.partial(self._note, line, error))
 
     def _note(self, line: Line, error: KafkaError) -> None:
