@@ -24,6 +24,18 @@ OPTIONS = {
 }
 
 
+def without_log(database: Any) -> Any:
+    """Have `database` write no log of its own: the changelog is the log.
+
+    After a kill it is as it was at its last flush, all of it, the noted offset too, and recovery reads the
+    changelog on from there. Kafka Streams does the same. The log was a third of what a write cost.
+    """
+    options = rocksdict.WriteOptions()
+    options.disable_wal = True  # type: ignore[method-assign,assignment] # a property; its stub is wrong
+    database.set_write_options(options)
+    return database
+
+
 class RocksRows:
     """One partition's database, as `tables.expiry.Rows`."""
 
@@ -64,6 +76,20 @@ class Store(FaustStore):
         self._time_of = time_of
         self._alias_of = alias_of
         self._sweeps: dict[int, tuple[Any, Sweep]] = {}
+
+    def _open_for_partition(self, partition: int) -> Any:
+        return without_log(super()._open_for_partition(partition))
+
+    def flush(self, partition: int, *, wait: bool = False) -> None:
+        """Have what is in memory written to files, so that a recovery begins behind it."""
+        self._db_for_partition(partition).flush(wait)
+
+    async def stop(self) -> None:
+        """Write everything to files and let go of the databases."""
+        for partition in tuple(self._dbs):
+            self.flush(partition, wait=True)
+        self._sweeps.clear()
+        await super().stop()
 
     def read(self, partition: int, key: bytes) -> bytes | None:
         """Return the row of `key`."""

@@ -21,6 +21,9 @@ from tables.store import Store
 NOTE_EVERY = 64
 """Changelog offsets between two notes of how far the changelog holds what is here."""
 
+FLUSH_EVERY = 8192
+"""Changelog offsets between two flushes: what a recovery after a kill reads of a partition at most."""
+
 
 class Table(faust.Table[bytes, bytes]):
     """Rows by partition and key. Faust assigns, recovers and revokes it; nobody uses it as a mapping."""
@@ -41,6 +44,7 @@ class Table(faust.Table[bytes, bytes]):
         super().__init__(app, name=name, partitions=partitions, key_type=bytes, value_type=bytes)
         self._alias_of = alias_of
         self._noted: dict[int, int] = {}
+        self._flushed: dict[int, int] = {}
         self._time_of: TimeOf | None = None
         if time_of is not None:
             read_time = time_of
@@ -111,3 +115,6 @@ class Table(faust.Table[bytes, bytes]):
         if before is None or not before <= offset < before + NOTE_EVERY:
             self._noted[partition] = offset
             self.rows.set_persisted_offset(TP(self.changelog_topic.get_topic_name(), partition), offset)
+            if not 0 <= offset - self._flushed.setdefault(partition, offset) < FLUSH_EVERY:
+                self._flushed[partition] = offset
+                self.rows.flush(partition)

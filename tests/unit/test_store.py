@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
+import faust
 import pytest
 import rocksdict
+from faust.types import TP
 
 from tables.expiry import INDEX, Sweep, index_key
 from tables.row import Origin, pack, supersedes, unpack
 from tables.store import RocksRows
+from tables.table import FLUSH_EVERY, NOTE_EVERY, Table
 
 TIME = Struct(">Q")
 
@@ -80,3 +86,46 @@ def test_the_index_leaves_nothing_behind(rows: rocksdict.Rdict) -> None:
     for key in Sweep(RocksRows(rows), time_of).expired(before=11, limit=10):
         rows.delete(key)
     assert list(RocksRows(rows).keys(from_key=INDEX)) == []
+
+
+CHANGELOG = TP("x-timeline-changelog", 2)
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from tests.unit.test_store import table_in
+from tables.row import Origin
+
+table = table_in(Path(sys.argv[1]))
+for offset in range(int(sys.argv[2])):
+    table.put(2, b"%d" % offset, b"x" * 1000, Origin(1, offset))
+    table.acknowledged(2, offset)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def table_in(directory: Path) -> Table:
+    app = faust.App("x", broker="kafka://127.0.0.1:1", datadir=directory, store="rocksdb://")
+    return Table(app, name="timeline", partitions=4)
+
+
+def test_after_a_kill_all_rows_up_to_the_noted_offset_are_there(tmp_path: Path) -> None:
+    """So that recovery, which reads the changelog from that offset on, leaves nothing out."""
+    written = 4 * FLUSH_EVERY
+    killed = subprocess.run([sys.executable, "-c", WRITER, str(tmp_path), str(written)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    table = table_in(tmp_path)
+    noted = table.rows.persisted_offset(CHANGELOG)
+    assert noted is not None
+    assert [offset for offset in range(noted + 1) if table.get_row(2, b"%d" % offset) is None] == []
+    # How much is left to read from the changelog is bounded too; the last flush may still have been at work.
+    assert written - noted <= 3 * FLUSH_EVERY + NOTE_EVERY
+
+
+async def test_a_worker_that_ends_leaves_everything_in_files(tmp_path: Path) -> None:
+    table = table_in(tmp_path)
+    table.put(2, b"key", b"row", Origin(1, 0))
+    table.acknowledged(2, 0)
+    await table.rows.stop()
+    again = table_in(tmp_path)
+    assert again.get_row(2, b"key") == b"row"
+    assert again.rows.persisted_offset(CHANGELOG) == 0
