@@ -37,7 +37,7 @@ QUICK_TESTS := tests/unit tests/property tests/contract tests/k8s
 .PHONY: test
 test: $(READY)  ## Run every test that this machine can run (under fifteen minutes on two cores)
 	$(BIN)/pytest --numprocesses 2 $(QUICK_TESTS)
-	$(BIN)/pytest --numprocesses 3 --dist worksteal $(SLOW_TESTS)
+	$(BIN)/pytest --numprocesses 4 --dist worksteal $(SLOW_TESTS)
 
 COUNT ?= 1000000
 SOAK_SEED ?=

@@ -9,7 +9,7 @@ import pytest
 from tests.road import OpenRoad, Road, eventually
 from tests.stripe_model import History, Life
 from tests.stripe_server import stripe_server
-from tests.stripe_shapes import body
+from tests.stripe_shapes import body, checkout_session, event
 from tests.town import bodies, town
 
 GROUPS = (("tollbridge-lifecycle", "stripe.events"), ("tollbridge-waiting", "stripe.waiting"))
@@ -67,6 +67,11 @@ def with_checkouts_apart(history: History) -> tuple[list[bytes], list[bytes]]:
     return apart, [one for one in posted if one not in apart]
 
 
+def checkout_of(subscription: str, customer: str) -> bytes:
+    session = checkout_session(f"cs_{subscription}", customer=customer, subscription=subscription)
+    return body(event("checkout.session.completed", session, event_id=f"evt_{subscription}"))
+
+
 async def wait_for(road: Road, count: int) -> None:
     async def waiting() -> str | None:
         found = len(await road.read("stripe.waiting"))
@@ -98,26 +103,19 @@ async def plans(road: Road) -> list[str | None]:
 async def test_a_paid_checkout_that_comes_first_leaves_the_start_to_its_subscription(
     open_road: OpenRoad,
 ) -> None:
+    """Or tells it by itself when its patience is over and no subscription has come."""
     history = checkouts(6)
-    early, late = with_checkouts_apart(history)
-    async with open_road() as road:
-        await road.post(early)
-        await wait_for(road, 6)
+    first, late = with_checkouts_apart(history)
+    alone = [checkout_of(f"sub_alone{number}", customer=f"cus_c{number}") for number in range(3)]
+    async with open_road({"TOLLBRIDGE_CHECKOUT_PATIENCE": "15"}) as road:
+        await road.post(first + alone)
+        await wait_for(road, 9)
         assert await road.billing_events() == []
         await road.post(late)
-        await road.settled(history.facts)
-        await road.all_committed(
-            (("tollbridge-lifecycle", "stripe.events"), ("tollbridge-waiting", "stripe.waiting"))
-        )
-        assert await plans(road) == ["price_basic"] * 6
-
-
-async def test_a_paid_checkout_alone_is_told_when_its_patience_is_over(open_road: OpenRoad) -> None:
-    alone, _ = with_checkouts_apart(checkouts(3))
-    async with open_road({"TOLLBRIDGE_CHECKOUT_PATIENCE": "1"}) as road:
-        await road.post(alone)
-        await road.settled({f"platform|live|subscription.started:sub_c{number}" for number in range(3)})
-        assert await plans(road) == [None] * 3
+        bare = {f"platform|live|subscription.started:sub_alone{number}" for number in range(3)}
+        await road.settled(history.facts | bare)
+        await road.all_committed(GROUPS)
+        assert sorted(await plans(road), key=str) == [None] * 3 + ["price_basic"] * 6
 
 
 async def test_with_a_key_a_paid_checkout_alone_is_told_as_stripe_has_its_subscription(
