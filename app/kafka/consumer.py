@@ -28,6 +28,8 @@ from agents.intake import Intake
 from agents.ledger import TopicPartition
 from app.kafka.continuity import Continuity, Verdict
 
+LEAVE_SECONDS = 5.0
+"""Seconds that leaving the group may take."""
 YIELD_EVERY = 100
 """Messages between two looks at what else the event loop has to do."""
 
@@ -56,7 +58,7 @@ class HandOver:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The consumer's own thread; tells the lease when a heartbeat was answered."""
+    """The consumer's own thread; tells the lease when a heartbeat was answered, and ends when it should."""
 
     async def on_start(self) -> None:
         """Listen to the heartbeats of aiokafka's group coordinator."""
@@ -73,6 +75,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return answered
 
         coordinator._do_heartbeat = beat_and_renew  # noqa: SLF001 - the same
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, if Kafka is there to be told; else its session ends by itself.
+
+        While Kafka is away aiokafka cancels its fetches and trips over the cancellation. That ended the
+        thread without a word to Faust, which then waited a minute for it.
+        """
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await super().on_thread_stop()
+        except (TimeoutError, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self.log.warning("Kafka could not be told that this worker leaves")
 
 
 class Consumer(driver.Consumer):

@@ -115,7 +115,7 @@ class Watch:
             0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
         )
         consumer = self._app.consumer
-        if isinstance(consumer, Consumer) and self._app.started:
+        if isinstance(consumer, Consumer) and self._app.started and not self._app.should_stop:
             self._measure_consumer(consumer)
         self._measure_tables()
         if self._app.in_recovery:

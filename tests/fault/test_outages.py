@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 import orjson
 import pytest
@@ -118,6 +120,15 @@ async def test_either_sink_can_be_left_out(open_road: OpenRoad) -> None:
     async with open_road(without=frozenset({"openmeter"})) as road:
         await road.post(bodies(history))
         await road.settled(history.facts)
+
+
+async def test_a_worker_whose_kafka_is_gone_ends_when_it_is_told(open_road: OpenRoad) -> None:
+    async with open_road(without=frozenset({"openmeter", "nats"})) as road:
+        worker = road.stack.applications["lifecycle"]
+        await road.stack.broker.kill()
+        await asyncio.sleep(2.0)  # it notices
+        await worker.stop()
+        assert worker.returncode == 0, "it had to be killed"
 
 
 async def test_bad_requests_are_told_apart_and_kept_out(open_road: OpenRoad) -> None:
