@@ -107,8 +107,8 @@ class Consumer(driver.Consumer):
         self.messages_committed = 0
         """Messages whose offset Kafka has, since the start; a partition's first commit counts as one."""
         self.rebalances = 0
-        self.sought_in = 0
-        """Which of Faust's rebalances the last seek was for, as it counts them."""
+        self.assigned_in = (-1, -1)
+        """The group's generation, and which of Faust's rebalances, that made the last assignment."""
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -160,8 +160,9 @@ class Consumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Begin anew: nothing is held, nothing was read."""
         if not self.app.rebalancing:
-            # A recovery that ended while nothing was assigned; Faust took it for the end of this rebalance.
+            # Whatever called it over: what is here now is not recovered yet.
             self.app.on_rebalance_start()
+        self.assigned_in = (generation_id, self.app.rebalancing_count)
         self.rebalances += 1
         self._continuity.clear()
         self._position.clear()
@@ -200,7 +201,6 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, and note where each partition begins."""
-        self.sought_in = self.app.rebalancing_count
         await super().perform_seek()
         streams = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
         committed = {tp: offset for tp in streams if (offset := self._read_offset[tp]) is not None}

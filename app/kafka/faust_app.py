@@ -25,6 +25,9 @@ NEVER = 10 * 365 * 86400.0
 class App(faust.App):
     """Faust's application, with a rebalance that is over when it is over."""
 
+    recovering = -1
+    """The group's generation whose recovery is at its last steps, or was."""
+
     def on_rebalance_end(self) -> None:
         """End the rebalance that was recovered from; another may have begun meanwhile.
 
@@ -33,10 +36,14 @@ class App(faust.App):
         still empty, until the recovery of its own assignment is through.
         """
         consumer = cast("Consumer", self.consumer)
-        if consumer.assignment() and consumer.sought_in != self.rebalancing_count:
+        if consumer.assigned_in != (self.recovering, self.rebalancing_count):
             self.log.info("A rebalance goes on that began while the one before was being recovered from")
             return
         super().on_rebalance_end()
+
+
+def _note_generation(app: Any, *_args: Any, **_kwargs: Any) -> None:
+    app.recovering = app.consumer_generation_id
 
 
 def build_app(settings: Settings, name: str, hand_over: HandOver) -> faust.App:
@@ -82,6 +89,8 @@ def build_app(settings: Settings, name: str, hand_over: HandOver) -> faust.App:
         web_enabled=False,
         worker_redirect_stdouts=False,
     )
+    # Sent at the first of a recovery's last steps.
+    app.on_rebalance_complete.connect(_note_generation)  # type: ignore[arg-type] # the type of mode's handlers fits none
     app.transport = Transport(app.conf.broker_consumer, app, hand_over)
     return app
 

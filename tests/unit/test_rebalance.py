@@ -34,11 +34,9 @@ class Group:
         self.app = cast("App", build_app(settings, "lifecycle", hand_over))
         self.consumer = cast("Consumer", self.app.consumer)
         self.assignment: set[TP] = set()
-        self.nothing: Callable[[], Awaitable[None]] = nothing
-        self.while_seeking: Callable[[], Awaitable[None]] = nothing
         monkeypatch.setattr(self.consumer, "assignment", lambda: self.assignment)
         monkeypatch.setattr(self.consumer, "earliest_offsets", self._begins)
-        monkeypatch.setattr(driver.Consumer, "perform_seek", lambda _: self.while_seeking())
+        monkeypatch.setattr(driver.Consumer, "perform_seek", lambda _: nothing())
         monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", self._assigned())
 
     async def _begins(self, *partitions: TP) -> dict[TP, int]:
@@ -54,13 +52,16 @@ class Group:
         """Begin a rebalance, as Faust's listener does."""
         self.app.on_rebalance_start()
 
-    async def assign(self) -> None:
-        await self.consumer.on_partitions_assigned({OURS}, 1)
+    async def assign(self, generation: int) -> None:
+        self.app.consumer_generation_id = generation
+        await self.consumer.on_partitions_assigned({OURS}, generation)
 
-    async def recover(self) -> None:
-        """Do what Faust does when the tables are recovered."""
-        if self.assignment:
-            await self.consumer.perform_seek()
+    async def recover(self, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Do what Faust does when the tables are recovered; `meanwhile` happens during its last steps."""
+        await self.app.on_rebalance_complete.send()
+        await self.consumer.perform_seek()
+        if meanwhile is not None:
+            await meanwhile()
         self.app.on_rebalance_end()
 
 
@@ -77,38 +78,47 @@ def over(group: Group) -> bool:
 
 async def test_a_rebalance_is_over_when_its_assignment_is_recovered(group: Group) -> None:
     group.revoke()
-    await group.assign()
-    assert not over(group)
-    await group.recover()
-    assert over(group)
-
-
-async def test_a_rebalance_that_begins_during_a_recovery_does_not_end_with_it(group: Group) -> None:
-    group.revoke()
-    await group.assign()
-
-    async def revoke() -> None:
-        group.revoke()
-
-    group.while_seeking = revoke
-    await group.recover()
-    assert not over(group)
-    await group.assign()
-    assert not over(group)
-    group.while_seeking = group.nothing
-    await group.recover()
-    assert over(group)
-
-
-async def test_a_rebalance_called_over_while_nothing_was_assigned_goes_on_when_something_is(
-    group: Group,
-) -> None:
-    group.revoke()
-    await group.recover()
-    assert over(group)  # a worker for which there is no partition does not wait for any
-    assert group.consumer._between  # and what is fetched is for nobody
-    await group.assign()
+    await group.assign(1)
     assert not over(group)
     await group.recover()
     assert over(group)
     assert not group.consumer._between
+
+
+async def test_a_rebalance_that_begins_during_a_recovery_does_not_end_with_it(group: Group) -> None:
+    group.revoke()
+    await group.assign(1)
+
+    async def revoked() -> None:
+        group.revoke()
+        await group.consumer.perform_seek()  # Faust does so whenever it fetches and nothing may flow
+
+    await group.recover(revoked)
+    assert not over(group)
+    await group.assign(2)
+    assert not over(group)
+    await group.recover()
+    assert over(group)
+
+
+async def test_nor_does_one_that_has_assigned_already(group: Group) -> None:
+    group.revoke()
+    await group.assign(1)
+
+    async def assigned() -> None:
+        group.revoke()
+        await group.assign(2)
+
+    await group.recover(assigned)
+    assert not over(group)
+    await group.recover()
+    assert over(group)
+
+
+async def test_an_assignment_is_recovered_from_whatever_was_called_over_before(group: Group) -> None:
+    assert over(group)
+    assert group.consumer._between  # nothing is assigned: what is fetched is for nobody
+    await group.assign(1)
+    assert not over(group)
+    await group.recover()
+    assert over(group)
