@@ -43,32 +43,24 @@ def invoice_fact_key(event: StripeEvent) -> str | None:
 def decide_invoice(event: StripeEvent, sight: Sight, known: Known, policy: Policy) -> Decision:
     """Decide on invoice.paid, invoice.payment_succeeded or invoice.payment_failed."""
     invoice = read_invoice(event.object) if event.object.get("object", "invoice") == "invoice" else None
-    key = invoice_fact_key(event)
-    if invoice is None or key is None:
+    if invoice is None:
         return rejected("wrong_shape", f"the object of {event.type} is not an invoice with an id")
     if invoice.customer is None:
         return rejected("no_customer", f"invoice {invoice.id} names no customer to tell about")
     if event.type != _FAILED and invoice.partly_paid:
         return ignored(f"invoice {invoice.id} is paid in part; it is told when all of it is")
     said = facts.payment_failed if event.type == _FAILED else facts.payment_success
-    return _tell(event, invoice, said(event, invoice, invoice.customer), sight, known, policy=policy, key=key)
+    return _tell(event, invoice, said(event, invoice, invoice.customer), sight, known, policy=policy)
 
 
 def _tell(
-    event: StripeEvent,
-    invoice: Invoice,
-    fact: facts.Fact,
-    sight: Sight,
-    known: Known,
-    *,
-    policy: Policy,
-    key: str,
+    event: StripeEvent, invoice: Invoice, fact: facts.Fact, sight: Sight, known: Known, *, policy: Policy
 ) -> Decision:
     state = _state(event, invoice, fact, known)
     if fact.data["zero_amount"] and not policy.tell_zero_payments:
         reason = f"nothing was to be paid for invoice {invoice.id}, and such payments are not told here"
         return Decision(Outcome.APPLIED, reason, subscription=state)
-    told = known.seen.get(key)
+    told = known.seen.get(fact.key)
     if told is not None and told.position != sight.seen.position:
         return Decision(Outcome.APPLIED, _told_before(event, fact, told), subscription=state)
     subject = subject_for(event, fact.subject, state, policy.subject)
@@ -78,7 +70,7 @@ def _tell(
         Outcome.APPLIED,
         _reason(event, invoice),
         (replace(fact, subject=subject),),
-        {key: told or sight.seen},
+        {fact.key: told or sight.seen},
         subscription=state,
     )
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from agents.errors import Stop
 from app.logs import configure_logs
 from app.settings import Settings, SettingsError, read_settings
 
 
-def run_job(work: Callable[[Settings], Awaitable[None]]) -> int:
+def run_job(work: Callable[[Settings], Coroutine[Any, Any, None]]) -> int:
     """Do `work`; return 0 when it is done, 1 when an operator has to act, 2 when the settings are wrong."""
-
-    async def job(settings: Settings) -> None:
-        await work(settings)
-
     try:
         settings = read_settings()
         configure_logs(settings, "nats")
-        asyncio.run(job(settings))
+        asyncio.run(work(settings))
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the user's text, not a log line
         return 2
