@@ -20,6 +20,11 @@ class StripeServer:
         self.asked: Counter[str] = Counter()
         self.url = ""
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What makes a worker ask here, for events of both modes."""
+        return {"STRIPE_API_KEY": "rk_both", "STRIPE_API_BASE": self.url}
+
     def hold_twin(self, snapshot: Json) -> Json:
         """Hold a snapshot event, and the thin event that stands for it; return the thin one, to post.
 

@@ -23,12 +23,7 @@ async def test_kills_while_thin_events_are_read_lose_nothing(open_road: OpenRoad
     history = town(seed=31, customers=20)
     async with stripe_server() as stripe:
         thin = [body(stripe.hold_twin(built)) for built in history.events]
-        settings = {
-            "STRIPE_API_KEY": "rk_both",
-            "STRIPE_API_BASE": stripe.url,
-            "TOLLBRIDGE_STRIPE_API_RATE": "40",
-        }
-        async with open_road(settings) as road:
+        async with open_road({**stripe.settings, "TOLLBRIDGE_STRIPE_API_RATE": "40"}) as road:
             second = await road.stack.add_lifecycle_worker()
             posting = asyncio.create_task(road.post(thin, abreast=2, each_second=60))
             for victim in (second, road.stack.applications["lifecycle"]):

@@ -25,12 +25,7 @@ async def test_thin_events_are_told_as_their_twins_and_with_them_once(open_road:
         both = bodies(history)[::3]  # a snapshot endpoint that gets some of them as well
         posted = thin + both
         random.Random(11).shuffle(posted)  # noqa: S311 - the same order every time
-        settings = {
-            "STRIPE_API_KEY": "rk_both",
-            "STRIPE_API_BASE": stripe.url,
-            "TOLLBRIDGE_STRIPE_API_RATE": "100",
-        }
-        async with open_road(settings) as road:
+        async with open_road({**stripe.settings, "TOLLBRIDGE_STRIPE_API_RATE": "100"}) as road:
             await road.post(posted)
             await road.settled(history.facts)
             assert await road.dead_letters() == []
@@ -126,12 +121,7 @@ async def test_with_a_key_a_paid_checkout_alone_is_told_as_stripe_has_its_subscr
     async with stripe_server() as stripe:
         for found in history.truth.values():
             stripe.objects[None, f"/v1/subscriptions/{found['id']}"] = found
-        settings = {
-            "STRIPE_API_KEY": "rk_both",
-            "STRIPE_API_BASE": stripe.url,
-            "TOLLBRIDGE_CHECKOUT_PATIENCE": "600",
-        }
-        async with open_road(settings) as road:
+        async with open_road({**stripe.settings, "TOLLBRIDGE_CHECKOUT_PATIENCE": "600"}) as road:
             await road.post(alone)
             await road.settled({f"platform|live|subscription.started:sub_c{number}" for number in range(3)})
             assert await plans(road) == ["price_basic"] * 3
