@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from billing.decide import Decision, Known, Outcome, Policy, decide, lookups
+from billing.decide import Known, Outcome, Policy, decide, lookups
 from billing.position import Position
 from billing.read_request import Reread, as_read, as_snapshot
 from billing.seen import Seen
-from billing.state import SubscriptionState
 from billing.stripe_event import parse_event
 from billing.subject_rule import parse_subject_rule
-from tests.stripe_model import BEGINNINGS, Life
+from tests.decisions import Memory, checkout_event, ids, sub_event
 from tests.stripe_shapes import (
     NOON,
     Json,
-    before_items,
     body,
-    checkout_session,
     event,
     invoice,
     subscription,
@@ -29,42 +24,9 @@ from tests.stripe_shapes import (
     unpaid_invoice,
 )
 
-
-class Memory:
-    """The two tables, as dictionaries; each event comes at the next offset."""
-
-    def __init__(self, policy: Policy | None = None) -> None:
-        self.policy = policy or Policy()
-        self.seen: dict[str, Seen] = {}
-        self.rows: dict[str, SubscriptionState] = {}
-        self.offset = 0
-
-    def tell(self, built: Json, *, offset: int | None = None, waited: int | None = None) -> Decision:
-        """`waited` is for how many seconds the event was put off, if it was."""
-        if offset is None:
-            offset = self.offset = self.offset + 1
-        parsed = parse_event(body(built))
-        keys = lookups(parsed)
-        known = Known(self.seen, self.rows.get(keys.subscription or ""))
-        where = Position("stripe.events", 0, offset)
-        since = None if waited is None else NOON - waited
-        decision = decide(parsed, where, NOON, known, self.policy, waiting_since=since)
-        self.seen |= decision.remember
-        if decision.subscription is not None:
-            assert keys.subscription is not None
-            self.rows[keys.subscription] = decision.subscription
-        return decision
-
-
-def ids(decision: Decision) -> list[str]:
-    return [fact.id for fact in decision.facts]
-
-
-def sub_event(kind: str, status: str = "active", event_id: str = "evt_1", **more: Any) -> Json:
-    return event(f"customer.subscription.{kind}", subscription(status=status), event_id=event_id, **more)
-
-
 STARTED = "subscription.started:sub_1"
+
+
 ENDED = "subscription.ended:sub_1"
 
 
@@ -151,205 +113,6 @@ def test_a_stale_update_is_told_as_superseded() -> None:
     assert (late.outcome, ids(late)) == (Outcome.STALE, ["subscription.updated:evt_2"])
     assert late.facts[0].data["superseded"] is True
     assert "past_due" in late.reason
-
-
-def checkout_event(kind: str = "completed", event_id: str = "evt_c", **changes: Any) -> Json:
-    return event(f"checkout.session.{kind}", checkout_session(**changes), event_id=event_id)
-
-
-def test_a_paid_checkout_waits_for_its_subscription_which_then_tells_the_start() -> None:
-    memory = Memory()
-    first = memory.tell(checkout_event())
-    assert (first.outcome, first.wait, first.facts, first.read) == (Outcome.DEFERRED, True, (), None)
-    assert "waits up to 5 s" in first.reason
-    started = memory.tell(sub_event("created"))
-    assert ids(started) == [STARTED]
-    assert started.facts[0].data["price"] == "price_pro"
-    again = memory.tell(checkout_event(), waited=5)
-    assert (again.outcome, again.wait, again.facts) == (Outcome.APPLIED, False, ())
-    assert "evt_1 already told" in again.reason
-
-
-def test_a_paid_checkout_starts_its_subscription_when_nothing_else_does() -> None:
-    memory = Memory()
-    assert memory.tell(checkout_event()).wait
-    assert memory.tell(checkout_event(), waited=4).wait
-    told = memory.tell(checkout_event(), waited=5)
-    assert ids(told) == [STARTED]
-    said = told.facts[0].data
-    assert (said["invoice"], said["currency"], said["price"]) == ("in_1", "usd", None)
-    assert memory.rows["platform|live|cus_1|sub_1"].status is None
-    assert ids(memory.tell(sub_event("created"))) == []
-
-
-def test_without_patience_a_paid_checkout_tells_at_once() -> None:
-    assert ids(Memory(Policy(checkout_patience=0)).tell(checkout_event())) == [STARTED]
-
-
-def test_a_checkout_that_told_tells_again_when_its_message_comes_again() -> None:
-    memory = Memory()
-    memory.tell(checkout_event(), offset=1)
-    assert ids(memory.tell(checkout_event(), offset=2, waited=5)) == [STARTED]
-    assert ids(memory.tell(checkout_event(), offset=1)) == [STARTED]
-    assert ids(memory.tell(checkout_event(), offset=2, waited=9)) == [STARTED]
-
-
-def test_what_a_checkout_says_comes_from_the_subscription_as_far_as_it_is_known() -> None:
-    memory = Memory()
-    memory.tell(sub_event("created", "incomplete"))
-    assert memory.tell(checkout_event()).wait
-    data = memory.tell(checkout_event(), waited=5).facts[0].data
-    assert (data["price"], data["amount"], data["currency"]) == ("price_pro", 2900, "usd")
-
-
-def test_an_unpaid_checkout_waits_for_its_payment() -> None:
-    memory = Memory(Policy(checkout_patience=0))
-    assert ids(memory.tell(checkout_event(payment_status="unpaid"))) == []
-    assert ids(memory.tell(checkout_event("async_payment_succeeded", "evt_d"))) == [STARTED]
-
-
-@pytest.mark.parametrize("mode", ["live", "test"])
-def test_with_a_key_stripe_is_asked_once_for_the_subscription_that_a_checkout_names(
-    mode: Literal["live", "test"],
-) -> None:
-    memory = Memory(Policy(reads=frozenset({mode})))
-    paid = checkout_event() | {"livemode": mode == "live"}
-    asked = memory.tell(paid).read
-    assert isinstance(asked, Reread)
-    assert (asked.subscription, asked.witness, asked.after) == ("sub_1", None, NOON)
-    assert memory.tell(paid, waited=1).read is None
-    answer = as_read(asked, subscription(status="active"), NOON + 1)
-    told = memory.tell(answer)
-    assert ids(told) == [STARTED]
-    assert told.facts[0].data["price"] == "price_pro"
-    assert ids(memory.tell(paid, waited=5)) == []
-
-
-@pytest.mark.parametrize("mode", ["live", "test"])
-def test_a_key_of_another_mode_is_not_asked(mode: Literal["live", "test"]) -> None:
-    memory = Memory(Policy(reads=frozenset({mode})))
-    assert memory.tell(checkout_event() | {"livemode": mode == "test"}).read is None
-
-
-LATER: dict[str, Callable[[Life], None]] = {
-    "nothing": lambda _: None,
-    "an upgrade": lambda life: life.upgrade("price_max", 5),
-    "a renewal": Life.renew,
-    "a pause": Life.pause,
-    "an end of the trial": Life.end_trial,
-    "a cancellation": Life.cancel,
-}
-STARTING = [one for one in BEGINNINGS if one not in {"incomplete", "checkout_lapsed"}]
-
-
-def starts_told(order: Sequence[Json]) -> list[tuple[int, Json]]:
-    """Time and data of the starts that `order` tells, without what names the event that told it."""
-    memory = Memory()
-    decisions = [memory.tell(built) for built in order]
-    waiting = [built for built, decision in zip(order, decisions, strict=True) if decision.wait]
-    decisions += [memory.tell(built, waited=5) for built in waiting]
-    own = {"stripe_event_id", "stripe_event_type", "superseded"}
-    return [
-        (fact.time, {name: said for name, said in fact.data.items() if name not in own})
-        for decision in decisions
-        for fact in decision.facts
-        if fact.type == "subscription.started"
-    ]
-
-
-@pytest.mark.parametrize("later", LATER)
-@pytest.mark.parametrize("beginning", STARTING)
-def test_a_start_reads_the_same_whichever_event_tells_it(beginning: str, later: str) -> None:
-    life = Life("a")
-    life.subscribe(beginning)
-    life.now += 60
-    LATER[later](life)
-    events = [one for one in life.history.events if not one["type"].startswith("invoice.")]
-    told = [starts_told(order) for order in itertools.permutations(events)]
-    assert told == [told[0]] * len(told)
-    ((_, said),) = told[0]
-    assert said["price"] == "price_basic"
-
-
-@pytest.mark.parametrize("mode", ["payment", "setup", "something_new"])
-def test_a_checkout_of_another_mode_starts_nothing(mode: str) -> None:
-    decision = Memory().tell(checkout_event(mode=mode, subscription=None))
-    assert (decision.outcome, decision.facts) == (Outcome.IGNORED, ())
-
-
-@pytest.mark.parametrize("kinds", [("paid",), ("payment_succeeded",), ("paid", "payment_succeeded")])
-def test_a_payment_succeeds_once_whichever_events_say_so(kinds: tuple[str, ...]) -> None:
-    memory = Memory()
-    told = [ids(memory.tell(event(f"invoice.{kind}", invoice(), event_id=f"evt_{kind}"))) for kind in kinds]
-    assert told == [["payment.success:in_1"], *([[]] * (len(kinds) - 1))]
-
-
-def test_a_payment_says_what_was_paid_and_for_what() -> None:
-    (fact,) = Memory().tell(event("invoice.paid", invoice(), created=NOON + 60)).facts
-    assert fact.time == NOON
-    assert fact.subject == "cus_1"
-    expected = {
-        "amount": 2900,
-        "currency": "usd",
-        "billing_reason": "subscription_cycle",
-        "subscription": "sub_1",
-        "invoice": "in_1",
-        "price": "price_pro",
-        "plan": "price_pro",
-        "product": "prod_seat",
-        "attempt": 1,
-        "zero_amount": False,
-        "period_end": "2026-11-28T12:00:00Z",
-    }
-    assert {name: fact.data[name] for name in expected} == expected
-
-
-def test_each_failed_attempt_is_told_once_and_then_the_payment() -> None:
-    memory = Memory()
-    told = [
-        ids(memory.tell(event("invoice.payment_failed", unpaid_invoice(attempt=n), event_id=f"evt_{i}")))
-        for i, n in enumerate((1, 2, 2))
-    ]
-    assert told == [["payment.failed:in_1:1"], ["payment.failed:in_1:2"], []]
-    assert ids(memory.tell(event("invoice.paid", invoice(), event_id="evt_p"))) == ["payment.success:in_1"]
-
-
-def test_a_failed_payment_says_what_is_still_due() -> None:
-    (fact,) = Memory().tell(event("invoice.payment_failed", unpaid_invoice())).facts
-    assert (fact.data["amount"], fact.data["next_attempt"]) == (2900, "2026-11-01T12:00:00Z")
-
-
-def test_a_failed_payment_without_attempt_count_is_told_by_its_event() -> None:
-    unnumbered = unpaid_invoice()
-    del unnumbered["attempt_count"]
-    assert ids(Memory().tell(event("invoice.payment_failed", unnumbered))) == ["payment.failed:in_1:evt_1"]
-
-
-def test_a_payment_without_subscription_is_the_customers() -> None:
-    memory = Memory()
-    decision = memory.tell(event("invoice.paid", invoice(subscription_id=None)))
-    assert ids(decision) == ["payment.success:in_1"]
-    assert decision.facts[0].data["subscription"] is None
-    assert memory.rows == {}
-
-
-def test_a_payment_of_nothing_is_marked_and_can_be_left_out() -> None:
-    nothing = event("invoice.paid", invoice(amount_paid=0, amount_due=0, total=0))
-    (fact,) = Memory().tell(nothing).facts
-    assert fact.data["zero_amount"] is True
-    assert Memory(Policy(tell_zero_payments=False)).tell(nothing).facts == ()
-
-
-def test_the_last_payment_is_kept_with_the_subscription_in_any_order() -> None:
-    failed = event("invoice.payment_failed", unpaid_invoice(), event_id="evt_f", created=NOON)
-    paid = event("invoice.paid", invoice(), event_id="evt_p", created=NOON)
-    for first, second in ((failed, paid), (paid, failed)):
-        memory = Memory()
-        memory.tell(first)
-        memory.tell(second)
-        payment = memory.rows["platform|live|cus_1|sub_1"].payment
-        assert payment is not None
-        assert (payment.paid, payment.invoice) == (True, "in_1")
 
 
 def test_the_same_event_elsewhere_is_a_duplicate_and_changes_nothing() -> None:
@@ -461,31 +224,6 @@ def test_a_thin_event_without_twin_is_told_even_where_it_comes_back_to_its_own_p
     assert memory.tell(thin).outcome is Outcome.DUPLICATE
 
 
-def test_an_invoice_of_before_amount_paid_says_what_was_paid() -> None:
-    old = before_items(invoice())
-    del old["amount_paid"], old["amount_remaining"]
-    (told,) = Memory().tell(event("invoice.payment_succeeded", old)).facts
-    assert (told.data["amount"], told.data["zero_amount"]) == (2900, False)
-
-
-def test_an_invoice_paid_outside_stripe_is_not_one_of_nothing() -> None:
-    memory = Memory(Policy(tell_zero_payments=False))
-    outside = invoice(amount_paid=0, amount_remaining=2900)
-    (told,) = memory.tell(event("invoice.paid", outside)).facts
-    assert (told.data["amount"], told.data["zero_amount"]) == (0, False)
-    older = invoice("in_2", amount_paid=0, amount_remaining=2900, paid_out_of_band=True)
-    (told,) = memory.tell(event("invoice.paid", older, event_id="evt_2")).facts
-    assert (told.data["amount"], told.data["zero_amount"]) == (2900, False)
-
-
-def test_an_invoice_paid_in_part_is_told_when_all_of_it_is() -> None:
-    memory = Memory()
-    partly = invoice(status="open", amount_paid=1000, amount_remaining=1900)
-    assert memory.tell(event("invoice.payment_succeeded", partly)).outcome is Outcome.IGNORED
-    (told,) = memory.tell(event("invoice.paid", invoice(), event_id="evt_2")).facts
-    assert told.data["amount"] == 2900
-
-
 def test_an_end_that_only_stripes_silence_tells_says_what_was_last_known() -> None:
     memory = Memory()
     memory.tell(sub_event("created"))
@@ -528,19 +266,6 @@ def test_words_say_why_nothing_changes(first: Json, late: Json, said: str) -> No
     memory = Memory()
     memory.tell(first)
     assert said in memory.tell(late).reason
-
-
-def test_an_attempt_without_a_number_is_not_called_none() -> None:
-    unnumbered = unpaid_invoice()
-    del unnumbered["attempt_count"]
-    decision = Memory().tell(event("invoice.payment_failed", unnumbered))
-    assert decision.reason == "an attempt to pay invoice in_1 failed"
-
-
-def test_a_checkout_with_nothing_to_pay_is_not_called_paid() -> None:
-    session = checkout_session(payment_status="no_payment_required")
-    reason = Memory().tell(event("checkout.session.completed", session)).reason
-    assert reason.startswith("the checkout is complete")
 
 
 def test_words_say_what_an_update_changed() -> None:
